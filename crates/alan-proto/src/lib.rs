@@ -1,0 +1,36 @@
+//! The alan cluster protocol as a pure state machine.
+//!
+//! A [`Node`] has no socket, clock, thread, global or hidden randomness. Everything that happens
+//! to it is a call with the time in it; everything that it wants done comes out of
+//! [`Node::poll_action`]. So the same code runs under any runtime, in a simulator, and inside a
+//! model checker.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod time;
+mod storage;
+mod timer;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod stats;
+pub mod envelope;
+pub mod wire;
+pub mod lock;
+mod quorum;
+mod discovery;
+mod membership;
+mod request;
+mod outbox;
+mod node;
+
+pub use config::Config;
+pub use error::*;
+pub use event::*;
+pub use node::Node;
+pub use stats::{Refusal, Rejection, Stats};
+pub use time::Instant;
