@@ -111,10 +111,6 @@ impl<'a> Message<'a> {
     /// # Panics
     /// If `out` is shorter than that, or a lock key is longer than 65,535 bytes: its length has
     /// two bytes on the wire.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "the caller may have asked for the length"
-    )]
     pub fn encode(&self, out: &mut [u8]) -> usize {
         let mut writer = Writer::new(out);
         match self {

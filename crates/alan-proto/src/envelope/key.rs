@@ -11,7 +11,7 @@ use crate::error::KeyLengthError;
 /// Its bytes are overwritten when it is dropped, and it shows them to nobody: not in `Debug`
 /// output either.
 #[derive(Clone)]
-pub struct Key(Zeroizing<[u8; Key::LEN]>);
+pub struct Key(Zeroizing<[u8; Self::LEN]>);
 
 impl Key {
     /// A key's length in bytes.

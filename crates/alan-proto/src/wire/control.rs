@@ -12,15 +12,16 @@ use crate::event::Incarnation;
 const MAGIC: u8 = 0xa1;
 const VERSION: u8 = 0x01;
 
-/// Magic, version and the length of the fields.
+/// Bytes of magic, version and the length of the fields.
 const BLOCK_HEADER: usize = 4;
-/// Type and length of one field.
-const FIELD_HEADER: usize = 2;
+/// Bytes of the fields that we send: type, length and value of the incarnation.
+const FIELDS_LEN: u16 = 2 + INCARNATION_LEN as u16;
 
 /// The field that every block has: who speaks.
 const INCARNATION: u8 = 0x01;
 const INCARNATION_NAME: &str = "incarnation";
-const INCARNATION_LEN: usize = size_of::<u64>();
+const INCARNATION_LEN: u8 = 8;
+const _: () = assert!(size_of::<Incarnation>() == INCARNATION_LEN as usize);
 
 /// The payload of JOIN, LEAVE and HEARTBEAT.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,7 +36,7 @@ impl Control {
     pub(super) const fn encoded_len(&self) -> usize {
         let port = size_of::<u16>();
         match self.block {
-            Some(_) => port + BLOCK_HEADER + SessionBlock::FIELDS_LEN,
+            Some(_) => port + BLOCK_HEADER + FIELDS_LEN as usize,
             None => port,
         }
     }
@@ -52,7 +53,7 @@ impl Control {
     pub(super) fn encode(&self, kind: u8, writer: &mut Writer<'_>) {
         writer.u8(kind);
         writer.u16(self.port);
-        if let Some(block) = &self.block {
+        if let Some(block) = self.block {
             block.encode(writer);
         }
     }
@@ -67,8 +68,6 @@ pub struct SessionBlock {
 }
 
 impl SessionBlock {
-    const FIELDS_LEN: usize = FIELD_HEADER + INCARNATION_LEN;
-
     /// The block of a node that lives under `incarnation`.
     #[must_use]
     pub const fn new(incarnation: Incarnation) -> Self {
@@ -102,14 +101,12 @@ impl SessionBlock {
         incarnation.map(Self::new).ok_or(missing)
     }
 
-    fn encode(&self, writer: &mut Writer<'_>) {
-        const FIELDS_LEN: u16 = SessionBlock::FIELDS_LEN as u16;
-        const { assert!(FIELDS_LEN as usize == SessionBlock::FIELDS_LEN) };
+    fn encode(self, writer: &mut Writer<'_>) {
         writer.u8(MAGIC);
         writer.u8(VERSION);
         writer.u16(FIELDS_LEN);
         writer.u8(INCARNATION);
-        writer.u8(const { INCARNATION_LEN as u8 });
+        writer.u8(INCARNATION_LEN);
         writer.u64(self.incarnation.get());
     }
 }
@@ -119,7 +116,8 @@ fn decode_incarnation(value: &[u8]) -> Result<Incarnation, BlockError> {
         field: INCARNATION_NAME,
         fault,
     };
-    let number = <[u8; INCARNATION_LEN]>::try_from(value)
+    let number: [u8; INCARNATION_LEN as usize] = value
+        .try_into()
         .map_err(|_wrong_length| fault(BlockFault::WrongLength))?;
-    Incarnation::new(u64::from_be_bytes(number)).ok_or(fault(BlockFault::Zero))
+    Incarnation::new(u64::from_be_bytes(number)).ok_or_else(|| fault(BlockFault::Zero))
 }
