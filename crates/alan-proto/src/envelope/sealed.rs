@@ -18,7 +18,12 @@ const TAG: usize = 16;
 /// The nonce has 24 bytes and is drawn from the node's generator for each datagram, so that no
 /// two datagrams ever share one, whichever node they come from. Not `Clone`: a copy of a node
 /// with a copy of its generator would draw the same nonces for other messages, which gives the
-/// messages away.
+/// messages away. So this does not compile:
+///
+/// ```compile_fail,E0277
+/// fn copies<T: Clone>() {}
+/// copies::<alan_proto::envelope::Sealed>();
+/// ```
 ///
 /// Holds the key only (32 bytes, overwritten on drop): the subkey of a random nonce serves one
 /// datagram, so there is nothing to be kept between two.

@@ -1,0 +1,273 @@
+//! A handful of nodes on a virtual network in virtual time: jumps from one event to the next.
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use alan_proto::envelope::{AnyEnvelope, Key, Plain, Sealed};
+use alan_proto::{Action, Config, Delivery, Instant, Node, RequestId};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+
+pub type TestNode = Node<AnyEnvelope, ChaCha8Rng>;
+
+/// A delivery that owns its payload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Delivered {
+    Message { from: SocketAddr, payload: Vec<u8> },
+    Request { from: SocketAddr, request: RequestId, payload: Vec<u8> },
+    Response { request: RequestId, from: SocketAddr, payload: Vec<u8>, finished: bool },
+}
+
+pub struct Running {
+    pub node: TestNode,
+    /// Everything but datagrams that the node wanted done.
+    pub actions: Vec<Action>,
+    pub deliveries: Vec<Delivered>,
+}
+
+/// A datagram on its way or past.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Datagram {
+    pub at: Instant,
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
+}
+
+pub struct Cluster {
+    pub now: Instant,
+    pub nodes: BTreeMap<SocketAddr, Running>,
+    /// Everything that was sent, delivered or not.
+    pub sent: Vec<Datagram>,
+    /// Datagrams for which this says false are lost.
+    pub passes: Box<dyn FnMut(&Datagram) -> bool>,
+    pub latency: Duration,
+    wire: BTreeMap<(Instant, u64), Datagram>,
+    sequence: u64,
+    seed: u64,
+}
+
+pub fn addr(last: u8) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, last], 5000))
+}
+
+pub fn sealed(byte: u8) -> AnyEnvelope {
+    AnyEnvelope::Sealed(Sealed::new(&Key::from_bytes(&[byte; 32]).expect("32 bytes")))
+}
+
+pub fn plain() -> AnyEnvelope {
+    AnyEnvelope::Plain(Plain)
+}
+
+impl Cluster {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            now: Instant::from_millis(1_000),
+            nodes: BTreeMap::new(),
+            sent: Vec::new(),
+            passes: Box::new(|_| true),
+            latency: Duration::from_millis(1),
+            wire: BTreeMap::new(),
+            sequence: 0,
+            seed,
+        }
+    }
+
+    pub fn start_with(&mut self, at: SocketAddr, config: Config, envelope: AnyEnvelope) {
+        self.seed += 1;
+        let generator = ChaCha8Rng::seed_from_u64(self.seed);
+        let node = Node::new(config, envelope, generator, self.now).expect("a valid configuration");
+        self.nodes.insert(at, Running { node, actions: Vec::new(), deliveries: Vec::new() });
+        self.drain(at);
+    }
+
+    pub fn start(&mut self, at: SocketAddr) {
+        self.start_with(at, Config::default(), plain());
+    }
+
+    /// Starts nodes at 127.0.0.1 … `count` that all discover each other, and lets them meet.
+    pub fn start_mesh(&mut self, count: u8, config: &Config) {
+        let all: Vec<_> = (1..=count).map(addr).collect();
+        for &at in &all {
+            self.start_with(at, config.clone(), plain());
+        }
+        for &at in &all {
+            self.discover(at, &all);
+        }
+        self.run_for(Duration::from_millis(50));
+    }
+
+    pub fn discover(&mut self, at: SocketAddr, addresses: &[SocketAddr]) {
+        self.with(at, |node, now, _| node.handle_discovery(now, addresses));
+    }
+
+    pub fn crash(&mut self, at: SocketAddr) -> Running {
+        self.nodes.remove(&at).expect("it runs")
+    }
+
+    pub fn node(&self, at: SocketAddr) -> &TestNode {
+        &self.nodes[&at].node
+    }
+
+    pub fn members(&self, at: SocketAddr) -> Vec<SocketAddr> {
+        let mut members: Vec<_> = self.node(at).members().map(|peer| peer.addr).collect();
+        members.sort();
+        members
+    }
+
+    /// Calls into a node and carries out what it wants done.
+    pub fn with<T>(
+        &mut self,
+        at: SocketAddr,
+        call: impl FnOnce(&mut TestNode, Instant, &mut [u8]) -> T,
+    ) -> T {
+        let mut buffer = vec![0; 65_535];
+        let running = self.nodes.get_mut(&at).expect("it runs");
+        let result = call(&mut running.node, self.now, &mut buffer);
+        self.drain(at);
+        result
+    }
+
+    /// Puts bytes on the wire, whoever really sent them.
+    pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let datagram = Datagram { at: self.now, from, to, bytes: bytes.to_vec() };
+        self.sequence += 1;
+        self.sent.push(datagram.clone());
+        if (self.passes)(&datagram) {
+            self.wire.insert((self.now + self.latency, self.sequence), datagram);
+        }
+    }
+
+    pub fn send_to(&mut self, at: SocketAddr, to: SocketAddr, payload: &[u8]) {
+        let bytes = self.with(at, |node, now, buffer| {
+            let transmit = node.send_to(now, to, payload, buffer).expect("it can be sent");
+            buffer[..transmit.len].to_vec()
+        });
+        self.inject(at, to, &bytes);
+    }
+
+    pub fn request(
+        &mut self,
+        at: SocketAddr,
+        to: SocketAddr,
+        payload: &[u8],
+        deadline: Option<Instant>,
+    ) -> RequestId {
+        let (id, bytes) = self.with(at, |node, now, buffer| {
+            let (id, transmit) =
+                node.request(now, to, payload, deadline, buffer).expect("it can be sent");
+            (id, buffer[..transmit.len].to_vec())
+        });
+        self.inject(at, to, &bytes);
+        id
+    }
+
+    pub fn request_all(
+        &mut self,
+        at: SocketAddr,
+        payload: &[u8],
+        deadline: Option<Instant>,
+    ) -> Option<RequestId> {
+        let (id, bytes) = self.with(at, |node, now, buffer| {
+            let (id, len) = node.request_all(now, payload, deadline, buffer).expect("allowed");
+            (id, buffer[..len].to_vec())
+        });
+        for to in self.members(at) {
+            self.inject(at, to, &bytes);
+        }
+        id
+    }
+
+    pub fn reply(&mut self, at: SocketAddr, to: SocketAddr, request: RequestId, payload: &[u8]) {
+        let bytes = self.with(at, |node, now, buffer| {
+            let transmit = node.reply(now, to, request, payload, buffer).expect("it can be sent");
+            buffer[..transmit.len].to_vec()
+        });
+        self.inject(at, to, &bytes);
+    }
+
+    fn drain(&mut self, at: SocketAddr) {
+        let mut buffer = vec![0; 65_535];
+        let running = self.nodes.get_mut(&at).expect("it runs");
+        let mut out = Vec::new();
+        while let Some(action) = running.node.poll_action(&mut buffer) {
+            match action {
+                Action::Transmit(transmit) => {
+                    out.push((transmit.to, buffer[..transmit.len].to_vec()));
+                }
+                other => running.actions.push(other),
+            }
+        }
+        for (to, bytes) in out {
+            self.inject(at, to, &bytes);
+        }
+    }
+
+    /// The next moment at which anything happens.
+    fn next_moment(&self) -> Option<Instant> {
+        let arrival = self.wire.keys().next().map(|(at, _)| *at);
+        let timeouts = self.nodes.values().filter_map(|running| running.node.poll_timeout());
+        timeouts.map(|deadline| deadline.at).chain(arrival).min()
+    }
+
+    /// Carries out everything that happens at the next moment, arrivals first; false if that is
+    /// after `end`.
+    pub fn step(&mut self, end: Instant) -> bool {
+        let Some(moment) = self.next_moment().filter(|moment| *moment <= end) else {
+            self.now = self.now.max(end);
+            return false;
+        };
+        self.now = self.now.max(moment);
+        while let Some(entry) = self.wire.first_entry()
+            && entry.key().0 <= self.now
+        {
+            let datagram = entry.remove();
+            self.arrive(datagram);
+        }
+        let now = self.now;
+        let due: Vec<_> = self
+            .nodes
+            .iter()
+            .filter(|(_, running)| running.node.poll_timeout().is_some_and(|d| d.at <= now))
+            .map(|(at, _)| *at)
+            .collect();
+        for at in due {
+            self.with(at, |node, now, _| node.handle_timeout(now));
+        }
+        true
+    }
+
+    fn arrive(&mut self, mut datagram: Datagram) {
+        let Some(running) = self.nodes.get_mut(&datagram.to) else { return };
+        let delivery = running.node.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+        let delivered = delivery.map(|delivery| match delivery {
+            Delivery::Message { from, payload } => {
+                Delivered::Message { from, payload: payload.to_vec() }
+            }
+            Delivery::Request { from, request, payload } => {
+                Delivered::Request { from, request, payload: payload.to_vec() }
+            }
+            Delivery::Response { request, from, payload, finished } => {
+                Delivered::Response { request, from, payload: payload.to_vec(), finished }
+            }
+            other => panic!("a delivery that this test does not know: {other:?}"),
+        });
+        running.deliveries.extend(delivered);
+        self.drain(datagram.to);
+    }
+
+    pub fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.step(end) {}
+    }
+
+    /// Runs until the condition holds; panics with `what` if it does not within a minute.
+    pub fn run_until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let end = self.now + Duration::from_secs(60);
+        while !holds(self) {
+            assert!(self.step(end), "not within a minute: {what}");
+        }
+    }
+}
