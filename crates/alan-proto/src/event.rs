@@ -80,7 +80,7 @@ impl LockId {
 /// [`Node::poll_action`](crate::Node::poll_action) in the order in which it came about.
 #[must_use]
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Action {
     /// Send the first `len` bytes of the buffer that was passed to `poll_action`.
     Transmit(Transmit),
@@ -100,7 +100,7 @@ pub enum Action {
 
 /// A datagram in the caller's buffer.
 #[must_use]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Transmit {
     /// Where to send it.
     pub to: SocketAddr,
@@ -110,7 +110,7 @@ pub struct Transmit {
 
 /// A change of the membership.
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PeerEvent {
     /// The peer has become a member.
     Joined {
@@ -162,7 +162,7 @@ impl fmt::Display for LeaveReason {
 
 /// A change of the quorum.
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum QuorumEvent {
     /// Enough nodes are here.
     Reached {
@@ -182,7 +182,7 @@ pub enum QuorumEvent {
 
 /// A request moved on without a response. Responses come as [`Delivery::Response`].
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RequestEvent {
     /// A member that was asked is gone and will not answer.
     PeerLeft {
@@ -209,7 +209,7 @@ pub enum RequestEvent {
 
 /// A lock request came to its end, or a held lock was lost.
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LockEvent {
     /// The lock is held from now on.
     Granted {
@@ -234,7 +234,7 @@ pub enum LockEvent {
 
 /// Why a lock was not got.
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LockFailure {
     /// A `try_lock` met a holder, or another request that came first.
     Held {
@@ -256,7 +256,7 @@ pub enum LockFailure {
 
 /// Why a held lock is held no longer.
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LockLoss {
     /// This node is leaving the cluster, which frees its locks.
     Left,
@@ -270,7 +270,7 @@ pub enum LockLoss {
 
 /// Something that an operator should hear of. Each kind comes at most once a minute.
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Warning {
     /// Datagrams came in that do not open: usually another key, or a plain node among sealed ones.
     Unopened {
@@ -291,7 +291,7 @@ pub enum Warning {
 /// The user payload of one datagram, lent out of the caller's receive buffer.
 #[must_use]
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Delivery<'d> {
     /// A message that expects no answer.
     Message {
@@ -324,7 +324,7 @@ pub enum Delivery<'d> {
 
 /// A member, as this node knows it.
 #[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PeerInfo {
     /// Its address: source IP and advertised port.
     pub addr: SocketAddr,
@@ -337,7 +337,7 @@ pub struct PeerInfo {
 }
 
 /// When the node wants [`Node::handle_timeout`](crate::Node::handle_timeout) called, and what for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Deadline {
     /// The moment.
     pub at: Instant,

@@ -25,6 +25,7 @@ mod quorum;
 mod discovery;
 mod membership;
 mod request;
+mod warning;
 mod outbox;
 mod node;
 
@@ -32,5 +33,5 @@ pub use config::Config;
 pub use error::*;
 pub use event::*;
 pub use node::Node;
-pub use stats::{Refusal, Rejection, Stats};
+pub use stats::{Refusal, Rejection, Stats, Usage};
 pub use time::Instant;

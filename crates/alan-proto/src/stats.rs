@@ -167,6 +167,22 @@ impl Stats {
     }
 }
 
+/// How many rows each of a node's tables holds now.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Usage {
+    /// Members.
+    pub peers: usize,
+    /// Addresses that discovery names, members among them.
+    pub named: usize,
+    /// Requests of this node that wait for an answer.
+    pub requests: usize,
+    /// Lock keys known, for this node and for others.
+    pub locks: usize,
+    /// Callers of this node that wait for a lock or hold one.
+    pub lock_callers: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

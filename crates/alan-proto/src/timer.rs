@@ -33,7 +33,11 @@ pub(crate) struct Timers<K> {
 
 impl<K: Copy> Timers<K> {
     pub(crate) const fn new() -> Self {
-        Self { timers: Slab::new(u32::MAX), heap: Vec::new(), next_sequence: 0 }
+        Self {
+            timers: Slab::new(u32::MAX),
+            heap: Vec::new(),
+            next_sequence: 0,
+        }
     }
 
     /// The earliest timer and its reason; O(1).
@@ -46,7 +50,12 @@ impl<K: Copy> Timers<K> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let position = self.heap.len();
-        let Ok(handle) = self.timers.insert(Timer { at, sequence, position, what }) else {
+        let Ok(handle) = self.timers.insert(Timer {
+            at,
+            sequence,
+            position,
+            what,
+        }) else {
             unreachable!("the tables that own timers are bounded far below 2^32");
         };
         self.heap.push(handle);
@@ -82,13 +91,19 @@ impl<K: Copy> Timers<K> {
     }
 
     fn order(&self, position: usize) -> (Instant, u64) {
-        let timer = self.timers.get(self.heap[position]).expect("the heap names armed timers only");
+        let timer = self
+            .timers
+            .get(self.heap[position])
+            .expect("the heap names armed timers only");
         (timer.at, timer.sequence)
     }
 
     fn place(&mut self, position: usize) {
         let handle = self.heap[position];
-        let timer = self.timers.get_mut(handle).expect("the heap names armed timers only");
+        let timer = self
+            .timers
+            .get_mut(handle)
+            .expect("the heap names armed timers only");
         timer.position = position;
     }
 
@@ -157,7 +172,8 @@ mod tests {
             timers.arm(Instant::from_millis(5), what);
         }
         assert_eq!(timers.pop_due(Instant::from_millis(4)), None);
-        let fired: Vec<_> = core::iter::from_fn(|| timers.pop_due(Instant::from_millis(5))).collect();
+        let fired: Vec<_> =
+            core::iter::from_fn(|| timers.pop_due(Instant::from_millis(5))).collect();
         assert_eq!(fired, (0..10).collect::<Vec<_>>());
     }
 

@@ -15,9 +15,21 @@ pub type TestNode = Node<AnyEnvelope, ChaCha8Rng>;
 /// A delivery that owns its payload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Delivered {
-    Message { from: SocketAddr, payload: Vec<u8> },
-    Request { from: SocketAddr, request: RequestId, payload: Vec<u8> },
-    Response { request: RequestId, from: SocketAddr, payload: Vec<u8>, finished: bool },
+    Message {
+        from: SocketAddr,
+        payload: Vec<u8>,
+    },
+    Request {
+        from: SocketAddr,
+        request: RequestId,
+        payload: Vec<u8>,
+    },
+    Response {
+        request: RequestId,
+        from: SocketAddr,
+        payload: Vec<u8>,
+        finished: bool,
+    },
 }
 
 pub struct Running {
@@ -54,7 +66,9 @@ pub fn addr(last: u8) -> SocketAddr {
 }
 
 pub fn sealed(byte: u8) -> AnyEnvelope {
-    AnyEnvelope::Sealed(Sealed::new(&Key::from_bytes(&[byte; 32]).expect("32 bytes")))
+    AnyEnvelope::Sealed(Sealed::new(
+        &Key::from_bytes(&[byte; 32]).expect("32 bytes"),
+    ))
 }
 
 pub fn plain() -> AnyEnvelope {
@@ -79,7 +93,14 @@ impl Cluster {
         self.seed += 1;
         let generator = ChaCha8Rng::seed_from_u64(self.seed);
         let node = Node::new(config, envelope, generator, self.now).expect("a valid configuration");
-        self.nodes.insert(at, Running { node, actions: Vec::new(), deliveries: Vec::new() });
+        self.nodes.insert(
+            at,
+            Running {
+                node,
+                actions: Vec::new(),
+                deliveries: Vec::new(),
+            },
+        );
         self.drain(at);
     }
 
@@ -132,17 +153,25 @@ impl Cluster {
 
     /// Puts bytes on the wire, whoever really sent them.
     pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        let datagram = Datagram { at: self.now, from, to, bytes: bytes.to_vec() };
+        let datagram = Datagram {
+            at: self.now,
+            from,
+            to,
+            bytes: bytes.to_vec(),
+        };
         self.sequence += 1;
         self.sent.push(datagram.clone());
         if (self.passes)(&datagram) {
-            self.wire.insert((self.now + self.latency, self.sequence), datagram);
+            self.wire
+                .insert((self.now + self.latency, self.sequence), datagram);
         }
     }
 
     pub fn send_to(&mut self, at: SocketAddr, to: SocketAddr, payload: &[u8]) {
         let bytes = self.with(at, |node, now, buffer| {
-            let transmit = node.send_to(now, to, payload, buffer).expect("it can be sent");
+            let transmit = node
+                .send_to(now, to, payload, buffer)
+                .expect("it can be sent");
             buffer[..transmit.len].to_vec()
         });
         self.inject(at, to, &bytes);
@@ -156,8 +185,9 @@ impl Cluster {
         deadline: Option<Instant>,
     ) -> RequestId {
         let (id, bytes) = self.with(at, |node, now, buffer| {
-            let (id, transmit) =
-                node.request(now, to, payload, deadline, buffer).expect("it can be sent");
+            let (id, transmit) = node
+                .request(now, to, payload, deadline, buffer)
+                .expect("it can be sent");
             (id, buffer[..transmit.len].to_vec())
         });
         self.inject(at, to, &bytes);
@@ -171,7 +201,9 @@ impl Cluster {
         deadline: Option<Instant>,
     ) -> Option<RequestId> {
         let (id, bytes) = self.with(at, |node, now, buffer| {
-            let (id, len) = node.request_all(now, payload, deadline, buffer).expect("allowed");
+            let (id, len) = node
+                .request_all(now, payload, deadline, buffer)
+                .expect("allowed");
             (id, buffer[..len].to_vec())
         });
         for to in self.members(at) {
@@ -182,7 +214,9 @@ impl Cluster {
 
     pub fn reply(&mut self, at: SocketAddr, to: SocketAddr, request: RequestId, payload: &[u8]) {
         let bytes = self.with(at, |node, now, buffer| {
-            let transmit = node.reply(now, to, request, payload, buffer).expect("it can be sent");
+            let transmit = node
+                .reply(now, to, request, payload, buffer)
+                .expect("it can be sent");
             buffer[..transmit.len].to_vec()
         });
         self.inject(at, to, &bytes);
@@ -208,7 +242,10 @@ impl Cluster {
     /// The next moment at which anything happens.
     fn next_moment(&self) -> Option<Instant> {
         let arrival = self.wire.keys().next().map(|(at, _)| *at);
-        let timeouts = self.nodes.values().filter_map(|running| running.node.poll_timeout());
+        let timeouts = self
+            .nodes
+            .values()
+            .filter_map(|running| running.node.poll_timeout());
         timeouts.map(|deadline| deadline.at).chain(arrival).min()
     }
 
@@ -240,18 +277,37 @@ impl Cluster {
     }
 
     fn arrive(&mut self, mut datagram: Datagram) {
-        let Some(running) = self.nodes.get_mut(&datagram.to) else { return };
-        let delivery = running.node.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+        let Some(running) = self.nodes.get_mut(&datagram.to) else {
+            return;
+        };
+        let delivery = running
+            .node
+            .handle_datagram(self.now, datagram.from, &mut datagram.bytes);
         let delivered = delivery.map(|delivery| match delivery {
-            Delivery::Message { from, payload } => {
-                Delivered::Message { from, payload: payload.to_vec() }
-            }
-            Delivery::Request { from, request, payload } => {
-                Delivered::Request { from, request, payload: payload.to_vec() }
-            }
-            Delivery::Response { request, from, payload, finished } => {
-                Delivered::Response { request, from, payload: payload.to_vec(), finished }
-            }
+            Delivery::Message { from, payload } => Delivered::Message {
+                from,
+                payload: payload.to_vec(),
+            },
+            Delivery::Request {
+                from,
+                request,
+                payload,
+            } => Delivered::Request {
+                from,
+                request,
+                payload: payload.to_vec(),
+            },
+            Delivery::Response {
+                request,
+                from,
+                payload,
+                finished,
+            } => Delivered::Response {
+                request,
+                from,
+                payload: payload.to_vec(),
+                finished,
+            },
             other => panic!("a delivery that this test does not know: {other:?}"),
         });
         running.deliveries.extend(delivered);

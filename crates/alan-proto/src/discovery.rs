@@ -1,0 +1,196 @@
+//! Candidates: addresses that discovery names, asked to join until they answer or are named no
+//! longer.
+//!
+//! A candidate gets a JOIN at once, then again with doubling pauses. It is never counted as a
+//! member before it was heard.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use rand_core::Rng;
+
+use crate::storage::{Handle, HashKey, Map};
+use crate::timer::TimerId;
+
+/// The pause after the first JOIN.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How many of our own addresses are remembered; beyond that the oldest is forgotten, which costs
+/// JOINs to ourselves.
+const OWN_LIMIT: usize = 16;
+
+/// An address that discovery names.
+#[derive(Clone, Hash, Debug)]
+struct Named {
+    /// The discovery round that named it last.
+    round: u64,
+    /// How many JOINs it got since it was last heard.
+    attempts: u32,
+    /// Armed while it is a candidate.
+    timer: Option<TimerId>,
+}
+
+/// The named addresses, members among them, and our own.
+#[derive(Clone, Debug)]
+pub(crate) struct Discovery {
+    named: Map<SocketAddr, Named>,
+    own: heapless::HistoryBuf<SocketAddr, OWN_LIMIT>,
+    round: u64,
+    longest_pause: Duration,
+}
+
+impl Discovery {
+    pub(crate) const fn new(limit: u32, longest_pause: Duration, hash_key: HashKey) -> Self {
+        Self {
+            named: Map::new(limit, hash_key),
+            own: heapless::HistoryBuf::new(),
+            round: 0,
+            longest_pause,
+        }
+    }
+
+    /// Addresses named by discovery, members among them.
+    pub(crate) fn len(&self) -> usize {
+        self.named.len()
+    }
+
+    /// A new answer of discovery follows: [`Self::name`] for each address, then
+    /// [`Self::pop_unnamed`] until it gives `None`.
+    pub(crate) const fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// Discovery names `addr`. Gives its place if it is new.
+    pub(crate) fn name(&mut self, addr: SocketAddr) -> Result<Option<Handle>, Full> {
+        let round = self.round;
+        if let Some(named) = self.named.get_mut(&addr) {
+            named.round = round;
+            return Ok(None);
+        }
+        let named = Named {
+            round,
+            attempts: 0,
+            timer: None,
+        };
+        self.named.insert(addr, named).map(Some).map_err(|_| Full)
+    }
+
+    /// Forgets one address that this round did not name, and gives its timer, from slot `from` on.
+    pub(crate) fn pop_unnamed(&mut self, from: &mut usize) -> Option<Option<TimerId>> {
+        while *from < self.named.slots() {
+            let handle = self.named.handle_at(*from);
+            *from += 1;
+            let Some(handle) = handle else { continue };
+            let stale = self
+                .named
+                .at(handle)
+                .is_some_and(|(_, named)| named.round != self.round);
+            if stale {
+                return self.named.remove_at(handle).map(|(_, named)| named.timer);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn find(&self, addr: &SocketAddr) -> Option<Handle> {
+        self.named.find(addr)
+    }
+
+    pub(crate) fn addr(&self, handle: Handle) -> Option<SocketAddr> {
+        self.named.at(handle).map(|(addr, _)| *addr)
+    }
+
+    /// Counts one more JOIN to the candidate and gives the pause until the next.
+    pub(crate) fn next_pause(&mut self, handle: Handle, rng: &mut impl Rng) -> Option<Duration> {
+        let longest = self.longest_pause;
+        let named = self.named.at_mut(handle)?;
+        let pause = pause(named.attempts, longest);
+        named.attempts = named.attempts.saturating_add(1);
+        Some(jittered(pause, rng))
+    }
+
+    pub(crate) fn set_timer(&mut self, handle: Handle, timer: TimerId) {
+        if let Some(named) = self.named.at_mut(handle) {
+            named.timer = Some(timer);
+        }
+    }
+
+    /// The address was heard (or is our own): no more JOINs. Gives the timer to be stopped.
+    pub(crate) fn settle(&mut self, addr: &SocketAddr) -> Option<TimerId> {
+        let named = self.named.get_mut(addr)?;
+        named.attempts = 0;
+        named.timer.take()
+    }
+
+    pub(crate) fn is_own(&self, addr: &SocketAddr) -> bool {
+        self.own.contains(addr)
+    }
+
+    /// A datagram of ours came from this address: it is our own.
+    pub(crate) fn mark_own(&mut self, addr: SocketAddr) {
+        if !self.is_own(&addr) {
+            self.own.write(addr);
+        }
+    }
+
+    /// Somebody else speaks from this address: it is not, or no longer, our own.
+    pub(crate) fn unmark_own(&mut self, addr: &SocketAddr) {
+        if self.is_own(addr) {
+            let mut kept = heapless::HistoryBuf::new();
+            kept.extend(self.own.oldest_ordered().filter(|own| *own != addr));
+            self.own = kept;
+        }
+    }
+}
+
+impl core::hash::Hash for Discovery {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.named.hash(state);
+        self.round.hash(state);
+        for own in self.own.oldest_ordered() {
+            own.hash(state);
+        }
+    }
+}
+
+/// No room for another address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Full;
+
+/// The pause after JOIN number `attempts` (from 0).
+fn pause(attempts: u32, longest: Duration) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX))
+        .min(longest)
+}
+
+/// `duration` give or take 10 %, so that a cluster that started in step does not stay in step.
+pub(crate) fn jittered(duration: Duration, rng: &mut impl Rng) -> Duration {
+    let permille = 900 + rng.next_u32() % 201;
+    duration * permille / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let longest = Duration::from_secs(30);
+        let pauses = [0, 1, 2, 7, 8, 31, 32, u32::MAX].map(|attempts| pause(attempts, longest));
+        let expected = [200, 400, 800, 25_600, 30_000, 30_000, 30_000, 30_000];
+        assert_eq!(pauses, expected.map(Duration::from_millis));
+    }
+
+    #[test]
+    fn jitter_stays_within_a_tenth() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let second = Duration::from_secs(1);
+        let drawn: alloc::vec::Vec<_> = (0..10_000).map(|_| jittered(second, &mut rng)).collect();
+        assert_eq!(drawn.iter().min(), Some(&Duration::from_millis(900)));
+        assert_eq!(drawn.iter().max(), Some(&Duration::from_millis(1_100)));
+    }
+}
