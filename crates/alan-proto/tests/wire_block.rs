@@ -76,7 +76,7 @@ fn a_block_that_is_cut_anywhere_is_refused() {
         let field = if end < "a101000a".len() {
             "length"
         } else {
-            "fields"
+            "field list"
         };
         assert_eq!(
             decode_join(&whole[..end]),

@@ -163,6 +163,11 @@ prop_assert_eq!(Message::decode(&encoded), Ok(message));
         prop_assert_eq!(&datagram, &sent);
         prop_assert_eq!(envelope.open(&mut datagram).map(|opened| opened.to_vec()), Ok(message));
     }
+}
+
+proptest! {
+    // Each case opens hundreds of datagrams.
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn a_datagram_with_any_bit_flipped_or_any_end_cut_does_not_open(

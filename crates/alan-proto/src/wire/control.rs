@@ -78,7 +78,7 @@ impl SessionBlock {
     fn decode(framed: &[u8]) -> Result<Self, BlockError> {
         let mut reader = Reader::new(framed);
         let len = reader.u16("length")?;
-        let mut fields = Reader::new(reader.bytes(usize::from(len), "fields")?);
+        let mut fields = Reader::new(reader.bytes(usize::from(len), "field list")?);
 
         let mut incarnation = None;
         while !fields.is_empty() {
