@@ -1,0 +1,4 @@
+//! The command `alan`.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! alan clusters under tokio.
+#![forbid(unsafe_code)]
