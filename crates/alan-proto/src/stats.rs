@@ -163,7 +163,11 @@ impl Stats {
     }
 
     pub(crate) const fn refuse(&mut self, what: Refusal) {
-        self.refused[what as usize] += 1;
+        self.refuse_times(what, 1);
+    }
+
+    pub(crate) const fn refuse_times(&mut self, what: Refusal, times: u64) {
+        self.refused[what as usize] += times;
     }
 }
 
