@@ -4,3 +4,4 @@
 pub mod clock;
 pub mod socket;
 pub mod discovery;
+pub mod config;

@@ -14,8 +14,8 @@ use thiserror::Error;
 pub use receive::{BATCH_SIZE, Datagrams, ReceiveBuffers};
 pub use send::{BatchSent, SendFailure, SendFailureKind};
 
-/// What a node asks the kernel to hold for it in each direction, in bytes. A kernel that permits
-/// less gives less, and that is kept (on Linux, see `net.core.rmem_max` and `net.core.wmem_max`).
+/// What a node asks the kernel to hold for it in each direction unless told otherwise, in bytes. A
+/// kernel that permits less gives less, and that is kept (on Linux, see `net.core.rmem_max` and `net.core.wmem_max`).
 pub const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A bound, non-blocking UDP socket.
@@ -38,10 +38,19 @@ impl Socket {
     /// Bound to `[::]`, it carries IPv4 too, on every platform; bound to `0.0.0.0` or to any
     /// particular address, it carries that address's family only. Port 0 lets the system choose.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        Self::try_bind(address).map_err(|source| BindError { address, source })
+        Self::bind_with(address, KERNEL_BUFFER)
     }
 
-    fn try_bind(address: SocketAddr) -> io::Result<Self> {
+    /// Binds a socket as [`bind`](Self::bind) does, and asks the kernel to hold `kernel_buffer`
+    /// bytes for it in each direction.
+    pub fn bind_with(address: SocketAddr, kernel_buffer: usize) -> Result<Self, BindError> {
+        Self::try_bind(address, kernel_buffer).map_err(|source| BindError {
+            addr: address,
+            source,
+        })
+    }
+
+    fn try_bind(address: SocketAddr, kernel_buffer: usize) -> io::Result<Self> {
         let socket = socket2::Socket::new(
             Domain::for_address(address),
             Type::DGRAM,
@@ -51,8 +60,8 @@ impl Socket {
             socket.set_only_v6(false)?;
         }
         // Both are wishes: what the kernel gives instead is good enough to work with.
-        let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
-        let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
+        let _ = socket.set_recv_buffer_size(kernel_buffer);
+        let _ = socket.set_send_buffer_size(kernel_buffer);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
 
@@ -129,10 +138,10 @@ impl std::os::windows::io::AsRawSocket for Socket {
 
 /// The socket could not be bound: the port is taken, or the address is not this machine's.
 #[derive(Debug, Error)]
-#[error("cannot bind {address}: {source}")]
+#[error("cannot bind {addr}: {source}")]
 pub struct BindError {
     /// The address asked for.
-    pub address: SocketAddr,
+    pub addr: SocketAddr,
     /// What the system said.
     pub source: io::Error,
 }

@@ -203,7 +203,7 @@ fn a_port_in_use_cannot_be_bound_and_the_error_names_it() {
     let first = bind("127.0.20.9:0");
     let address = first.local_addr();
     let error = Socket::bind(address).expect_err("it is taken");
-    assert_eq!(error.address, address);
+    assert_eq!(error.addr, address);
     assert_eq!(error.source.kind(), ErrorKind::AddrInUse);
     assert!(
         error

@@ -1,0 +1,129 @@
+//! The one check of all settings.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use alan_proto::envelope::Key;
+
+use super::{Places, Settings};
+use crate::config::environment::variable;
+use crate::config::key::A_KEY;
+use crate::config::{ConfigProblem, Configuration};
+use crate::discovery::{Discover, Host, Schedule, StaticPeers, SystemDns};
+
+const A_HOST: &str = "a host name or an address, with or without a port";
+const SHORTEST_JOIN_INTERVAL: Duration = Duration::from_millis(200);
+const DAY: Duration = Duration::from_secs(86_400);
+const QUEUE: RangeInclusive<usize> = 1..=1_048_576;
+const KERNEL_BUFFER: RangeInclusive<usize> = 65_536..=1_073_741_824;
+
+impl Settings {
+    /// Checks everything, once. The error names the first setting that is out of its range, and
+    /// the environment variable that it came from, if it did.
+    pub fn validate(mut self) -> Result<Configuration, ConfigProblem> {
+        let from_environment = std::mem::take(&mut self.from_environment);
+        self.check().map_err(|problem| {
+            if problem.variable.is_none() && from_environment.contains(problem.field) {
+                let variable = variable(problem.field);
+                problem.in_variable(variable)
+            } else {
+                problem
+            }
+        })
+    }
+
+    fn check(self) -> Result<Configuration, ConfigProblem> {
+        let interval = self.refresh_interval;
+        if interval.is_some_and(|interval| !(Duration::from_millis(1)..=DAY).contains(&interval)) {
+            let value = format!("{:?}", interval.unwrap_or_default());
+            return Err(ConfigProblem::new(
+                "refresh_interval",
+                value,
+                "1ms to 24h, or off",
+            ));
+        }
+        let mut core = self.core;
+        if let Some(interval) = interval {
+            core.join_interval = interval.max(SHORTEST_JOIN_INTERVAL);
+        }
+        core.validate()?;
+        within(
+            "queue_size",
+            self.queue_size,
+            QUEUE,
+            "1 to 1048576 messages",
+        )?;
+        within(
+            "event_queue",
+            self.event_queue,
+            QUEUE,
+            "1 to 1048576 events",
+        )?;
+        let permitted = "65536 to 1073741824 bytes";
+        within(
+            "kernel_buffer",
+            self.kernel_buffer,
+            KERNEL_BUFFER,
+            permitted,
+        )?;
+
+        let max_addresses = usize::try_from(core.max_candidates).expect("at most 65,536");
+        Ok(Configuration {
+            bind: SocketAddr::new(self.bind, core.port),
+            discover: source(self.places, core.port)?,
+            schedule: Schedule {
+                interval,
+                max_addresses,
+            },
+            key: key(self.key, self.security_enabled)?,
+            queue_size: self.queue_size,
+            queue_full: self.queue_full,
+            event_queue: self.event_queue,
+            kernel_buffer: self.kernel_buffer,
+            core,
+        })
+    }
+}
+
+fn within(
+    field: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+    permitted: &'static str,
+) -> Result<(), ConfigProblem> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigProblem::new(field, value, permitted))
+}
+
+fn source(places: Option<Places>, port: u16) -> Result<Box<dyn Discover>, ConfigProblem> {
+    let host = |field, text: String| {
+        text.parse::<Host>()
+            .map_err(|invalid| ConfigProblem::new(field, format!("{:?}", invalid.given), A_HOST))
+    };
+    match places {
+        Some(Places::Dns(name)) => Ok(Box::new(SystemDns::new(host("dns", name)?, port))),
+        Some(Places::Peers(peers)) => {
+            let hosts: Result<Vec<_>, _> =
+                peers.into_iter().map(|peer| host("peers", peer)).collect();
+            Ok(Box::new(StaticPeers::new(hosts?, port)))
+        }
+        Some(Places::Discover(source)) => Ok(source),
+        None => Err(ConfigProblem::new(
+            "discovery",
+            "not set",
+            "one of dns, peers and discover",
+        )),
+    }
+}
+
+/// The key to seal with. A node that was told to seal never starts in plain text.
+fn key(key: Option<Key>, enabled: Option<bool>) -> Result<Option<Key>, ConfigProblem> {
+    match (key, enabled) {
+        (None, Some(true)) => Err(ConfigProblem::new("key", "not set", A_KEY)),
+        (_, Some(false)) => Ok(None),
+        (key, _) => Ok(key),
+    }
+}
