@@ -6,6 +6,7 @@
 //! model checker.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_core)]
 
 extern crate alloc;
 #[cfg(test)]
