@@ -12,5 +12,5 @@ pub fn loopback_addresses(count: u8) -> Vec<IpAddr> {
     let block = NEXT.fetch_add(1, Ordering::Relaxed);
     // Two bytes from the process and its tests, so that tests run side by side.
     let [.., third, fourth] = std::process::id().wrapping_add(block * 257).to_be_bytes();
-    (1..=count).map(|last| Ipv4Addr::new(127, 1 | third, fourth, last).into()).collect()
+    (1..=count).map(|last| Ipv4Addr::new(127, third.max(1), fourth, last).into()).collect()
 }

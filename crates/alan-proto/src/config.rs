@@ -95,18 +95,8 @@ impl Config {
     /// Checks every field.
     pub fn validate(&self) -> Result<(), ConfigError> {
         number("port", self.port, 1..=65_535, "1 to 65535")?;
-        number(
-            "buffer_size",
-            self.buffer_size as u64,
-            1_280..=65_507,
-            "1280 to 65507 bytes",
-        )?;
-        duration(
-            "heartbeat_interval",
-            self.heartbeat_interval,
-            MILLISECOND..=HOUR,
-            "1ms to 1h",
-        )?;
+        number("buffer_size", self.buffer_size as u64, 1_280..=65_507, "1280 to 65507 bytes")?;
+        duration("heartbeat_interval", self.heartbeat_interval, MILLISECOND..=HOUR, "1ms to 1h")?;
         duration(
             "heartbeat_timeout",
             self.heartbeat_timeout,
@@ -114,39 +104,14 @@ impl Config {
             "longer than heartbeat_interval, and at most 24h",
         )?;
         duration("timeout", self.timeout, MILLISECOND..=HOUR, "1ms to 1h")?;
-        duration(
-            "join_interval",
-            self.join_interval,
-            200 * MILLISECOND..=DAY,
-            "200ms to 24h",
-        )?;
+        duration("join_interval", self.join_interval, 200 * MILLISECOND..=DAY, "200ms to 24h")?;
         number("cluster_size", self.cluster_size, 0..=65_536, "0 to 65536")?;
         number("max_peers", self.max_peers, 1..=65_536, "1 to 65536")?;
-        number(
-            "max_candidates",
-            self.max_candidates,
-            1..=65_536,
-            "1 to 65536",
-        )?;
-        number(
-            "max_requests",
-            self.max_requests,
-            1..=1_048_576,
-            "1 to 1048576",
-        )?;
+        number("max_candidates", self.max_candidates, 1..=65_536, "1 to 65536")?;
+        number("max_requests", self.max_requests, 1..=1_048_576, "1 to 1048576")?;
         number("max_locks", self.max_locks, 1..=1_048_576, "1 to 1048576")?;
-        number(
-            "max_lock_waiters",
-            self.max_lock_waiters,
-            1..=65_536,
-            "1 to 65536",
-        )?;
-        number(
-            "max_long_lock_keys",
-            self.max_long_lock_keys,
-            0..=65_536,
-            "0 to 65536",
-        )
+        number("max_lock_waiters", self.max_lock_waiters, 1..=65_536, "1 to 65536")?;
+        number("max_long_lock_keys", self.max_long_lock_keys, 0..=65_536, "0 to 65536")
     }
 }
 
@@ -160,11 +125,7 @@ fn number(
     if range.contains(&value) {
         return Ok(());
     }
-    Err(ConfigError {
-        field,
-        value: ConfigValue::Number(value),
-        permitted,
-    })
+    Err(ConfigError { field, value: ConfigValue::Number(value), permitted })
 }
 
 fn duration(
@@ -176,11 +137,7 @@ fn duration(
     if range.contains(&value) {
         return Ok(());
     }
-    Err(ConfigError {
-        field,
-        value: ConfigValue::Duration(value),
-        permitted,
-    })
+    Err(ConfigError { field, value: ConfigValue::Duration(value), permitted })
 }
 
 #[cfg(test)]
@@ -196,27 +153,16 @@ mod tests {
 
     #[test]
     fn an_error_names_the_field_the_value_and_the_range() {
-        let config = Config {
-            buffer_size: 100,
-            ..Config::default()
-        };
+        let config = Config { buffer_size: 100, ..Config::default() };
         let error = config.validate().expect_err("too small");
-        assert_eq!(
-            error.to_string(),
-            "buffer_size is 100, but must be 1280 to 65507 bytes"
-        );
+        assert_eq!(error.to_string(), "buffer_size is 100, but must be 1280 to 65507 bytes");
     }
 
     #[test]
     fn the_timeout_must_exceed_the_interval() {
         let interval = Duration::from_secs(20);
-        let config = Config {
-            heartbeat_interval: interval,
-            ..Config::default()
-        };
-        let error = config
-            .validate()
-            .expect_err("15 s of silence is less than one interval");
+        let config = Config { heartbeat_interval: interval, ..Config::default() };
+        let error = config.validate().expect_err("15 s of silence is less than one interval");
         assert_eq!(error.field, "heartbeat_timeout");
         assert_eq!(
             error.to_string(),

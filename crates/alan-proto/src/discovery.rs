@@ -55,7 +55,7 @@ impl Discovery {
     }
 
     /// A new answer of discovery follows: [`Self::name`] for each address, then
-    /// [`Self::pop_unnamed`] until it gives `None`.
+    /// [`Self::end_round`].
     pub(crate) const fn begin_round(&mut self) {
         self.round += 1;
     }
@@ -67,29 +67,21 @@ impl Discovery {
             named.round = round;
             return Ok(None);
         }
-        let named = Named {
-            round,
-            attempts: 0,
-            timer: None,
-        };
-        self.named.insert(addr, named).map(Some).map_err(|_| Full)
+        let named = Named { round, attempts: 0, timer: None };
+        self.named.insert(addr, named).map(Some).map_err(|_refused| Full)
     }
 
-    /// Forgets one address that this round did not name, and gives its timer, from slot `from` on.
-    pub(crate) fn pop_unnamed(&mut self, from: &mut usize) -> Option<Option<TimerId>> {
-        while *from < self.named.slots() {
-            let handle = self.named.handle_at(*from);
-            *from += 1;
-            let Some(handle) = handle else { continue };
-            let stale = self
-                .named
-                .at(handle)
-                .is_some_and(|(_, named)| named.round != self.round);
-            if stale {
-                return self.named.remove_at(handle).map(|(_, named)| named.timer);
+    /// Forgets each address that this round did not name, and gives its timer to `stop`.
+    pub(crate) fn end_round(&mut self, mut stop: impl FnMut(TimerId)) {
+        for slot in 0..self.named.slots() {
+            let Some(handle) = self.named.handle_at(slot) else { continue };
+            let stale = self.named.at(handle).is_some_and(|(_, named)| named.round != self.round);
+            if stale
+                && let Some((_, Named { timer: Some(timer), .. })) = self.named.remove_at(handle)
+            {
+                stop(timer);
             }
         }
-        None
     }
 
     pub(crate) fn find(&self, addr: &SocketAddr) -> Option<Handle> {
@@ -159,9 +151,7 @@ pub(crate) struct Full;
 
 /// The pause after JOIN number `attempts` (from 0).
 fn pause(attempts: u32, longest: Duration) -> Duration {
-    FIRST_PAUSE
-        .saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX))
-        .min(longest)
+    FIRST_PAUSE.saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX)).min(longest)
 }
 
 /// `duration` give or take 10 %, so that a cluster that started in step does not stay in step.

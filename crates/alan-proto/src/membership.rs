@@ -54,11 +54,7 @@ pub(crate) struct Membership {
 
 impl Membership {
     pub(crate) const fn new(max_peers: u32, timeout: Duration, hash_key: HashKey) -> Self {
-        Self {
-            peers: Map::new(max_peers, hash_key),
-            gone: HistoryBuf::new(),
-            timeout,
-        }
+        Self { peers: Map::new(max_peers, hash_key), gone: HistoryBuf::new(), timeout }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -172,9 +168,8 @@ impl Membership {
         let Some(peer) = self.peers.get_mut(addr) else {
             return false;
         };
-        let paused = peer
-            .last_answered
-            .is_some_and(|last| now.saturating_since(last) < ANSWER_PAUSE);
+        let paused =
+            peer.last_answered.is_some_and(|last| now.saturating_since(last) < ANSWER_PAUSE);
         if !paused {
             peer.last_answered = Some(now);
         }

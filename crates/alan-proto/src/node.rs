@@ -222,8 +222,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 let warning = match why {
                     Rejection::Unopened => self.warnings.unopened(self.now, from),
                     Rejection::PeersFull => {
-                        self.warnings
-                            .peers_full(self.now, from, self.config.max_peers)
+                        self.warnings.peers_full(self.now, from, self.config.max_peers)
                     }
                     _ => None,
                 };
@@ -273,12 +272,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 Err(crate::discovery::Full) => refused += 1,
             }
         }
-        let mut from = 0;
-        while let Some(timer) = self.discovery.pop_unnamed(&mut from) {
-            if let Some(timer) = timer {
-                self.timers.stop(timer);
-            }
-        }
+        let Self { discovery, timers, .. } = self;
+        discovery.end_round(|timer| timers.stop(timer));
         for _ in 0..refused {
             self.stats.refuse(Refusal::CandidatesFull);
         }
@@ -303,10 +298,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if datagram.len() > self.config.buffer_size {
             return Err(Rejection::Oversize);
         }
-        let bytes = self
-            .envelope
-            .open(datagram)
-            .map_err(|_unopened| Rejection::Unopened)?;
+        let bytes = self.envelope.open(datagram).map_err(|_unopened| Rejection::Unopened)?;
         let message = Message::decode(bytes).map_err(|error| match error {
             DecodeError::UnknownType(_) => Rejection::UnknownType,
             _ => Rejection::Malformed,
@@ -319,35 +311,18 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 self.membership.refresh(self.now, &from);
                 Ok(Some(Delivery::Message { from, payload }))
             }
-            Message::Request {
-                id: request,
-                body: payload,
-            } => {
+            Message::Request { id: request, body: payload } => {
                 self.membership.refresh(self.now, &from);
-                Ok(Some(Delivery::Request {
-                    from,
-                    request,
-                    payload,
-                }))
+                Ok(Some(Delivery::Request { from, request, payload }))
             }
-            Message::Response {
-                id: request,
-                body: payload,
-            } => {
+            Message::Response { id: request, body: payload } => {
                 self.membership.refresh(self.now, &from);
                 let finished = self.on_response(from, request)?;
-                Ok(Some(Delivery::Response {
-                    request,
-                    from,
-                    payload,
-                    finished,
-                }))
+                Ok(Some(Delivery::Response { request, from, payload, finished }))
             }
             Message::Lock(message) => {
                 self.membership.refresh(self.now, &from);
-                let outcome = self
-                    .locks
-                    .handle_message(self.now, from, &message, &mut self.rng);
+                let outcome = self.locks.handle_message(self.now, from, &message, &mut self.rng);
                 self.collect_lock_outputs();
                 outcome.map(|()| None)
             }
@@ -383,8 +358,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
 
     fn on_leave(&mut self, from: SocketAddr, control: Control) -> Result<(), Rejection> {
         let peer = self.advertised(from, control)?;
-        self.membership
-            .judge_leave(&peer, control.block.map(|block| block.incarnation))?;
+        self.membership.judge_leave(&peer, control.block.map(|block| block.incarnation))?;
         self.remove_member(peer, LeaveReason::SaidGoodbye);
         Ok(())
     }
@@ -423,11 +397,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         id: crate::event::RequestId,
     ) -> Result<bool, Rejection> {
         let slot = self.membership.slot(&from);
-        match self
-            .requests
-            .answered(id, from, slot)
-            .ok_or(Rejection::UnmatchedResponse)?
-        {
+        match self.requests.answered(id, from, slot).ok_or(Rejection::UnmatchedResponse)? {
             Progress::Waiting(_) => Ok(false),
             Progress::Finished(mut finished) => {
                 self.timers.stop_in(&mut finished.deadline);
@@ -444,8 +414,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.stop_joins(peer);
         self.outbox.event(PeerEvent::Joined { peer, incarnation });
         self.update_quorum();
-        self.locks
-            .peer_joined(self.now, peer, incarnation.is_some(), &mut self.rng);
+        self.locks.peer_joined(self.now, peer, incarnation.is_some(), &mut self.rng);
         self.collect_lock_outputs();
     }
 
@@ -471,12 +440,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if let Some(event) = self.quorum.update(self.membership.len()) {
             self.outbox.event(event);
         }
-        self.locks.set_quorum(
-            self.now,
-            self.quorum.have(),
-            self.quorum.need(),
-            &mut self.rng,
-        );
+        self.locks.set_quorum(self.now, self.quorum.have(), self.quorum.need(), &mut self.rng);
         self.collect_lock_outputs();
     }
 
@@ -573,10 +537,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
 
     /// What this node says of itself in a control message.
     const fn control(&self) -> Control {
-        Control {
-            port: self.config.port,
-            block: Some(SessionBlock::new(self.incarnation)),
-        }
+        Control { port: self.config.port, block: Some(SessionBlock::new(self.incarnation)) }
     }
 
     /// A number that differs, in all likelihood, between two nodes that could behave differently
@@ -603,14 +564,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     /// When to call [`handle_timeout`](Self::handle_timeout) next, and why. Pure and O(1).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        let own = self.timers.next().map(|(at, timer)| Deadline {
-            at,
-            reason: timer.reason(),
-        });
-        let lock = self.locks.next_timeout().map(|at| Deadline {
-            at,
-            reason: Wakeup::Lock,
-        });
+        let own = self.timers.next().map(|(at, timer)| Deadline { at, reason: timer.reason() });
+        let lock = self.locks.next_timeout().map(|at| Deadline { at, reason: Wakeup::Lock });
         match (own, lock) {
             (Some(own), Some(lock)) => Some(if lock.at < own.at { lock } else { own }),
             (own, lock) => own.or(lock),

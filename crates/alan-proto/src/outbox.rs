@@ -19,16 +19,8 @@ pub(crate) enum ControlKind {
 /// One thing to be done.
 #[derive(Clone, Copy, Hash, Debug)]
 pub(crate) enum Queued {
-    Control {
-        to: SocketAddr,
-        kind: ControlKind,
-    },
-    Lock {
-        to: SocketAddr,
-        kind: LockMessageKind,
-        id: RequestId,
-        key: KeySlot,
-    },
+    Control { to: SocketAddr, kind: ControlKind },
+    Lock { to: SocketAddr, kind: LockMessageKind, id: RequestId, key: KeySlot },
     Event(Action),
 }
 
@@ -42,10 +34,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            limit,
-        }
+        Self { queue: VecDeque::new(), limit }
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -4,11 +4,7 @@ use crate::event::QuorumEvent;
 
 /// The quorum of a cluster of `cluster_size` nodes: a strict majority, or 0 where there is none.
 pub(crate) const fn quorum_size(cluster_size: u32) -> usize {
-    if cluster_size == 0 {
-        0
-    } else {
-        cluster_size as usize / 2 + 1
-    }
+    if cluster_size == 0 { 0 } else { cluster_size as usize / 2 + 1 }
 }
 
 /// Follows whether the quorum is here. This node counts itself.
@@ -21,10 +17,7 @@ pub(crate) struct Quorum {
 impl Quorum {
     /// The quorum as seen by a node that knows nobody yet.
     pub(crate) const fn new(cluster_size: u32) -> Self {
-        Self {
-            need: quorum_size(cluster_size),
-            have: 1,
-        }
+        Self { need: quorum_size(cluster_size), have: 1 }
     }
 
     /// Nodes needed; 0 without a cluster size.
@@ -63,10 +56,7 @@ mod tests {
 
     #[test]
     fn a_quorum_is_the_smallest_strict_majority() {
-        assert_eq!(
-            [0, 1, 2, 3, 4, 5, 7].map(quorum_size),
-            [0, 1, 2, 2, 3, 3, 4]
-        );
+        assert_eq!([0, 1, 2, 3, 4, 5, 7].map(quorum_size), [0, 1, 2, 2, 3, 3, 4]);
     }
 
     #[test]

@@ -55,10 +55,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) const fn new(limit: u32) -> Self {
-        Self {
-            pending: Slab::new(limit),
-            spare: Vec::new(),
-        }
+        Self { pending: Slab::new(limit), spare: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -88,11 +85,7 @@ impl Requests {
     }
 
     fn ask(&mut self, waiting: Waiting, rng: &mut impl Rng) -> Option<(Handle, RequestId)> {
-        let pending = Pending {
-            id: RequestId::ZERO,
-            waiting,
-            deadline: None,
-        };
+        let pending = Pending { id: RequestId::ZERO, waiting, deadline: None };
         let handle = match self.pending.insert(pending) {
             Ok(handle) => handle,
             Err(refused) => {
@@ -114,9 +107,7 @@ impl Requests {
 
     fn find(&self, id: RequestId) -> Option<Handle> {
         let [a, b, c, d, ..] = id.0;
-        let handle = self
-            .pending
-            .handle_at(u32::from_be_bytes([a, b, c, d]) as usize)?;
+        let handle = self.pending.handle_at(u32::from_be_bytes([a, b, c, d]) as usize)?;
         (self.pending.get(handle)?.id == id).then_some(handle)
     }
 
@@ -133,11 +124,7 @@ impl Requests {
             Waiting::One(asked) => *asked == from,
             Waiting::All(slots) => slot.is_some_and(|slot| slots.remove(slot)),
         };
-        if waited_for {
-            self.progress(handle)
-        } else {
-            None
-        }
+        if waited_for { self.progress(handle) } else { None }
     }
 
     /// The member `peer` in `slot` is gone: what that means for the request in place `index` of
@@ -153,11 +140,7 @@ impl Requests {
             Waiting::One(asked) => *asked == peer,
             Waiting::All(slots) => slots.remove(slot),
         };
-        if waited_for {
-            self.progress(handle)
-        } else {
-            None
-        }
+        if waited_for { self.progress(handle) } else { None }
     }
 
     /// The number of places in the table, for [`Self::peer_left`].
@@ -175,11 +158,7 @@ impl Requests {
 
     /// Ends the request in this place.
     pub(crate) fn finish(&mut self, handle: Handle) -> Option<Finished> {
-        let Pending {
-            id,
-            waiting,
-            deadline,
-        } = self.pending.remove(handle)?;
+        let Pending { id, waiting, deadline } = self.pending.remove(handle)?;
         self.recycle(waiting);
         Some(Finished { id, deadline })
     }

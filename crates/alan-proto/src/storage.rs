@@ -31,15 +31,9 @@ impl Handle {
     }
 
     /// The inverse of [`Self::to_bits`].
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "splits a number into its halves"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "splits a number into its halves")]
     pub(crate) const fn from_bits(bits: u64) -> Self {
-        Self {
-            index: bits as u32,
-            generation: (bits >> 32) as u32,
-        }
+        Self { index: bits as u32, generation: (bits >> 32) as u32 }
     }
 }
 
@@ -59,11 +53,7 @@ pub(crate) struct Slab<T> {
 
 impl<T> Slab<T> {
     pub(crate) const fn new(limit: u32) -> Self {
-        Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            limit,
-        }
+        Self { slots: Vec::new(), free: Vec::new(), limit }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -79,10 +69,7 @@ impl<T> Slab<T> {
         if let Some(index) = self.free.pop() {
             let slot = &mut self.slots[index as usize];
             slot.value = Some(value);
-            return Ok(Handle {
-                index,
-                generation: slot.generation,
-            });
+            return Ok(Handle { index, generation: slot.generation });
         }
         let Ok(index) = u32::try_from(self.slots.len()) else {
             return Err(value);
@@ -90,44 +77,27 @@ impl<T> Slab<T> {
         if index >= self.limit {
             return Err(value);
         }
-        self.slots.push(Slot {
-            generation: 0,
-            value: Some(value),
-        });
+        self.slots.push(Slot { generation: 0, value: Some(value) });
         // Room for every slot to be free at once, so that removing never allocates.
         self.free.reserve(self.slots.capacity());
-        Ok(Handle {
-            index,
-            generation: 0,
-        })
+        Ok(Handle { index, generation: 0 })
     }
 
     pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
         let slot = self.slots.get(handle.index())?;
-        if slot.generation == handle.generation {
-            slot.value.as_ref()
-        } else {
-            None
-        }
+        if slot.generation == handle.generation { slot.value.as_ref() } else { None }
     }
 
     pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
         let slot = self.slots.get_mut(handle.index())?;
-        if slot.generation == handle.generation {
-            slot.value.as_mut()
-        } else {
-            None
-        }
+        if slot.generation == handle.generation { slot.value.as_mut() } else { None }
     }
 
     /// The handle of what is stored in slot `index` now.
     pub(crate) fn handle_at(&self, index: usize) -> Option<Handle> {
         let slot = self.slots.get(index)?;
         slot.value.as_ref()?;
-        Some(Handle {
-            index: u32::try_from(index).ok()?,
-            generation: slot.generation,
-        })
+        Some(Handle { index: u32::try_from(index).ok()?, generation: slot.generation })
     }
 
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<T> {
@@ -145,13 +115,7 @@ impl<T> Slab<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Handle, &T)> {
         self.slots.iter().zip(0u32..).filter_map(|(slot, index)| {
             let value = slot.value.as_ref()?;
-            Some((
-                Handle {
-                    index,
-                    generation: slot.generation,
-                },
-                value,
-            ))
+            Some((Handle { index, generation: slot.generation }, value))
         })
     }
 
@@ -191,11 +155,7 @@ pub(crate) struct Map<K, V> {
 
 impl<K: Hash + Eq, V> Map<K, V> {
     pub(crate) const fn new(limit: u32, hash_key: HashKey) -> Self {
-        Self {
-            entries: Slab::new(limit),
-            index: HashTable::new(),
-            hash_key,
-        }
+        Self { entries: Slab::new(limit), index: HashTable::new(), hash_key }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -214,9 +174,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
         let entries = &self.entries;
         self.index
             .find(self.hash_key.hash(key), |&handle| {
-                entries
-                    .get(handle)
-                    .is_some_and(|(stored, _)| stored.borrow() == key)
+                entries.get(handle).is_some_and(|(stored, _)| stored.borrow() == key)
             })
             .copied()
     }
@@ -268,19 +226,10 @@ impl<K: Hash + Eq, V> Map<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) -> Result<Handle, V> {
         debug_assert!(!self.contains(&key), "a key is inserted once");
         let hash = self.hash_key.hash(&key);
-        let handle = self
-            .entries
-            .insert((key, value))
-            .map_err(|(_, value)| value)?;
-        let Self {
-            entries,
-            index,
-            hash_key,
-        } = self;
+        let handle = self.entries.insert((key, value)).map_err(|(_, value)| value)?;
+        let Self { entries, index, hash_key } = self;
         index.insert_unique(hash, handle, |&other| {
-            let (key, _) = entries
-                .get(other)
-                .expect("the index names stored entries only");
+            let (key, _) = entries.get(other).expect("the index names stored entries only");
             hash_key.hash(key)
         });
         Ok(handle)
@@ -297,10 +246,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
 
     pub(crate) fn remove_at(&mut self, handle: Handle) -> Option<(K, V)> {
         let (key, value) = self.entries.remove(handle)?;
-        if let Ok(found) = self
-            .index
-            .find_entry(self.hash_key.hash(&key), |&h| h == handle)
-        {
+        if let Ok(found) = self.index.find_entry(self.hash_key.hash(&key), |&h| h == handle) {
             found.remove();
         }
         Some((key, value))
@@ -308,9 +254,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
 
     /// In slot order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Handle, &K, &V)> {
-        self.entries
-            .iter()
-            .map(|(handle, (key, value))| (handle, key, value))
+        self.entries.iter().map(|(handle, (key, value))| (handle, key, value))
     }
 }
 
@@ -329,14 +273,7 @@ pub(crate) struct SlotSet {
 
 impl SlotSet {
     pub(crate) const fn new() -> Self {
-        Self {
-            words: Vec::new(),
-            len: 0,
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        Self { words: Vec::new(), len: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -344,9 +281,7 @@ impl SlotSet {
     }
 
     pub(crate) fn contains(&self, slot: usize) -> bool {
-        self.words
-            .get(slot / 64)
-            .is_some_and(|word| word & (1 << (slot % 64)) != 0)
+        self.words.get(slot / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
     }
 
     /// Whether the slot was absent before.
@@ -374,11 +309,6 @@ impl SlotSet {
     pub(crate) fn clear(&mut self) {
         self.words.fill(0);
         self.len = 0;
-    }
-
-    /// In rising order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
-        (0..self.words.len() * 64).filter(|&slot| self.contains(slot))
     }
 }
 
@@ -429,10 +359,6 @@ mod tests {
     fn a_slot_set_counts_each_slot_once() {
         let mut set = SlotSet::new();
         assert!(set.insert(3) && set.insert(200) && !set.insert(3));
-        assert_eq!(
-            (set.len(), set.iter().collect::<Vec<_>>()),
-            (2, alloc::vec![3, 200])
-        );
         assert!(set.remove(3) && !set.remove(3) && !set.remove(10_000));
         set.clear();
         assert!(set.is_empty() && !set.contains(200));

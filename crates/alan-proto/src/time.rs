@@ -66,19 +66,13 @@ mod tests {
             Instant::from_micros(u64::MAX) + Duration::from_secs(1),
             Instant::from_micros(u64::MAX)
         );
-        assert_eq!(
-            Instant::EPOCH + Duration::MAX,
-            Instant::from_micros(u64::MAX)
-        );
+        assert_eq!(Instant::EPOCH + Duration::MAX, Instant::from_micros(u64::MAX));
     }
 
     #[test]
     fn an_earlier_moment_is_no_time_ago() {
         let late = Instant::from_millis(5);
         assert_eq!(Instant::EPOCH.saturating_since(late), Duration::ZERO);
-        assert_eq!(
-            late.saturating_since(Instant::EPOCH),
-            Duration::from_millis(5)
-        );
+        assert_eq!(late.saturating_since(Instant::EPOCH), Duration::from_millis(5));
     }
 }

@@ -26,23 +26,19 @@ struct Timer<K> {
 /// The armed timers, each with the reason `K` why it was armed.
 #[derive(Clone, Debug)]
 pub(crate) struct Timers<K> {
-    timers: Slab<Timer<K>>,
+    armed: Slab<Timer<K>>,
     heap: Vec<Handle>,
     next_sequence: u64,
 }
 
 impl<K: Copy> Timers<K> {
     pub(crate) const fn new() -> Self {
-        Self {
-            timers: Slab::new(u32::MAX),
-            heap: Vec::new(),
-            next_sequence: 0,
-        }
+        Self { armed: Slab::new(u32::MAX), heap: Vec::new(), next_sequence: 0 }
     }
 
     /// The earliest timer and its reason; O(1).
     pub(crate) fn next(&self) -> Option<(Instant, K)> {
-        let timer = self.timers.get(*self.heap.first()?)?;
+        let timer = self.armed.get(*self.heap.first()?)?;
         Some((timer.at, timer.what))
     }
 
@@ -50,12 +46,7 @@ impl<K: Copy> Timers<K> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let position = self.heap.len();
-        let Ok(handle) = self.timers.insert(Timer {
-            at,
-            sequence,
-            position,
-            what,
-        }) else {
+        let Ok(handle) = self.armed.insert(Timer { at, sequence, position, what }) else {
             unreachable!("the tables that own timers are bounded far below 2^32");
         };
         self.heap.push(handle);
@@ -65,9 +56,9 @@ impl<K: Copy> Timers<K> {
 
     /// Stops a timer; one that has fired or was stopped before is left alone.
     pub(crate) fn stop(&mut self, id: TimerId) {
-        if let Some(timer) = self.timers.get(id.0) {
+        if let Some(timer) = self.armed.get(id.0) {
             self.remove_from_heap(timer.position);
-            self.timers.remove(id.0);
+            self.armed.remove(id.0);
         }
     }
 
@@ -86,24 +77,18 @@ impl<K: Copy> Timers<K> {
         }
         let handle = self.heap[0];
         self.remove_from_heap(0);
-        self.timers.remove(handle);
+        self.armed.remove(handle);
         Some(what)
     }
 
     fn order(&self, position: usize) -> (Instant, u64) {
-        let timer = self
-            .timers
-            .get(self.heap[position])
-            .expect("the heap names armed timers only");
+        let timer = self.armed.get(self.heap[position]).expect("the heap names armed timers only");
         (timer.at, timer.sequence)
     }
 
     fn place(&mut self, position: usize) {
         let handle = self.heap[position];
-        let timer = self
-            .timers
-            .get_mut(handle)
-            .expect("the heap names armed timers only");
+        let timer = self.armed.get_mut(handle).expect("the heap names armed timers only");
         timer.position = position;
     }
 
@@ -153,7 +138,7 @@ impl<K: Copy> Timers<K> {
 
 impl<K: Hash> Hash for Timers<K> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.timers.hash(state);
+        self.armed.hash(state);
     }
 }
 

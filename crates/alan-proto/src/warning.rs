@@ -20,10 +20,7 @@ impl Kind {
     /// One more case. Gives the number of cases since the last warning if it is time for another.
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.count += 1;
-        if self
-            .last
-            .is_some_and(|last| now.saturating_since(last) < PAUSE)
-        {
+        if self.last.is_some_and(|last| now.saturating_since(last) < PAUSE) {
             return None;
         }
         self.last = Some(now);
@@ -40,9 +37,7 @@ pub(crate) struct Warnings {
 
 impl Warnings {
     pub(crate) fn unopened(&mut self, now: Instant, source: SocketAddr) -> Option<Warning> {
-        self.unopened
-            .count(now)
-            .map(|count| Warning::Unopened { source, count })
+        self.unopened.count(now).map(|count| Warning::Unopened { source, count })
     }
 
     pub(crate) fn peers_full(
@@ -51,8 +46,6 @@ impl Warnings {
         source: SocketAddr,
         limit: u32,
     ) -> Option<Warning> {
-        self.peers_full
-            .count(now)
-            .map(|_| Warning::PeersFull { source, limit })
+        self.peers_full.count(now).map(|_| Warning::PeersFull { source, limit })
     }
 }

@@ -22,10 +22,7 @@ fn encoded(message: &Message<'_>) -> Vec<u8> {
 
 fn control(incarnation: Option<u64>) -> Control {
     let incarnation = incarnation.map(|number| Incarnation::new(number).expect("not zero"));
-    Control {
-        port: 5000,
-        block: incarnation.map(SessionBlock::new),
-    }
+    Control { port: 5000, block: incarnation.map(SessionBlock::new) }
 }
 
 fn join(incarnation: Option<u64>) -> Vec<u8> {
@@ -41,29 +38,19 @@ fn leave(incarnation: Option<u64>) -> Vec<u8> {
 }
 
 fn peer_events(cluster: &Cluster, at: SocketAddr) -> Vec<PeerEvent> {
-    let peers = cluster.nodes[&at]
-        .actions
-        .iter()
-        .filter_map(|action| match action {
-            Action::Peer(event) => Some(*event),
-            _ => None,
-        });
+    let peers = cluster.nodes[&at].actions.iter().filter_map(|action| match action {
+        Action::Peer(event) => Some(*event),
+        _ => None,
+    });
     peers.collect()
 }
 
 fn sent_from(cluster: &Cluster, from: SocketAddr) -> Vec<&Datagram> {
-    cluster
-        .sent
-        .iter()
-        .filter(|datagram| datagram.from == from)
-        .collect()
+    cluster.sent.iter().filter(|datagram| datagram.from == from).collect()
 }
 
 fn kinds_sent(cluster: &Cluster, from: SocketAddr) -> Vec<u8> {
-    sent_from(cluster, from)
-        .iter()
-        .map(|datagram| datagram.bytes[0])
-        .collect()
+    sent_from(cluster, from).iter().map(|datagram| datagram.bytes[0]).collect()
 }
 
 #[test]
@@ -79,10 +66,7 @@ fn two_nodes_know_each_other_after_one_round_trip() {
     let incarnation = cluster.node(addr(2)).incarnation();
     assert_eq!(
         peer_events(&cluster, addr(1)),
-        [PeerEvent::Joined {
-            peer: addr(2),
-            incarnation: Some(incarnation)
-        }]
+        [PeerEvent::Joined { peer: addr(2), incarnation: Some(incarnation) }]
     );
 }
 
@@ -94,10 +78,7 @@ fn a_join_without_a_block_admits_and_is_not_answered() {
     cluster.run_for(SECOND);
     assert_eq!(
         peer_events(&cluster, addr(1)),
-        [PeerEvent::Joined {
-            peer: addr(9),
-            incarnation: None
-        }]
+        [PeerEvent::Joined { peer: addr(9), incarnation: None }]
     );
     assert!(sent_from(&cluster, addr(1)).is_empty());
 }
@@ -114,13 +95,7 @@ fn a_flood_of_joins_is_answered_ten_times_a_second_and_with_no_more_bytes() {
     }
     let answers = sent_from(&cluster, addr(1));
     assert_eq!(answers.len(), 10);
-    assert!(
-        answers
-            .iter()
-            .map(|datagram| datagram.bytes.len())
-            .sum::<usize>()
-            <= asked / 100
-    );
+    assert!(answers.iter().map(|datagram| datagram.bytes.len()).sum::<usize>() <= asked / 100);
 }
 
 #[test]
@@ -134,21 +109,12 @@ fn a_candidate_is_asked_with_doubling_pauses_and_is_no_member() {
         .iter()
         .map(|datagram| datagram.at.saturating_since(started).as_millis())
         .collect();
-    assert_eq!(
-        kinds_sent(&cluster, addr(1)),
-        vec![1; times.len()],
-        "JOINs only"
-    );
+    assert_eq!(kinds_sent(&cluster, addr(1)), vec![1; times.len()], "JOINs only");
     let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let expected = [
-        200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000u128,
-    ];
+    let expected = [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000u128];
     assert_eq!(times[0], 0);
     for (pause, expected) in pauses.iter().zip(expected) {
-        assert!(
-            (expected * 9 / 10..=expected * 11 / 10).contains(pause),
-            "{pauses:?}"
-        );
+        assert!((expected * 9 / 10..=expected * 11 / 10).contains(pause), "{pauses:?}");
     }
     assert!(pauses.len() >= 8, "{pauses:?}");
     assert_eq!(cluster.node(addr(1)).peer_count(), 0);
@@ -162,11 +128,7 @@ fn a_candidate_that_is_named_no_longer_is_left_alone() {
     cluster.discover(addr(1), &[addr(9)]);
     let before = cluster.sent.len();
     cluster.run_for(10 * SECOND);
-    assert!(
-        cluster.sent[before..]
-            .iter()
-            .all(|datagram| datagram.to == addr(9))
-    );
+    assert!(cluster.sent[before..].iter().all(|datagram| datagram.to == addr(9)));
     assert_eq!(cluster.node(addr(1)).usage().named, 1);
 }
 
@@ -177,13 +139,7 @@ fn candidates_beyond_the_limit_are_refused_and_counted() {
     config.max_candidates = 2;
     cluster.start_with(addr(1), config, plain());
     cluster.discover(addr(1), &[addr(7), addr(8), addr(9)]);
-    assert_eq!(
-        cluster
-            .node(addr(1))
-            .stats()
-            .refused(Refusal::CandidatesFull),
-        1
-    );
+    assert_eq!(cluster.node(addr(1)).stats().refused(Refusal::CandidatesFull), 1);
     assert_eq!(cluster.sent.len(), 2);
 }
 
@@ -196,23 +152,13 @@ fn members_get_a_heartbeat_each_interval_give_or_take_a_tenth() {
         cluster.inject(addr(9), addr(1), &heartbeat(None));
         cluster.run_for(SECOND);
     }
-    let times: Vec<_> = sent_from(&cluster, addr(1))
-        .iter()
-        .map(|datagram| datagram.at.as_micros())
-        .collect();
+    let times: Vec<_> =
+        sent_from(&cluster, addr(1)).iter().map(|datagram| datagram.at.as_micros()).collect();
     assert!(kinds_sent(&cluster, addr(1)).iter().all(|kind| *kind == 3));
     assert!((18..=22).contains(&times.len()), "{}", times.len());
     let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(
-        pauses
-            .iter()
-            .all(|pause| (4_500_000..=5_500_000).contains(pause)),
-        "{pauses:?}"
-    );
-    assert!(
-        pauses.windows(2).any(|pair| pair[0] != pair[1]),
-        "there is jitter"
-    );
+    assert!(pauses.iter().all(|pause| (4_500_000..=5_500_000).contains(pause)), "{pauses:?}");
+    assert!(pauses.windows(2).any(|pair| pair[0] != pair[1]), "there is jitter");
 }
 
 #[test]
@@ -222,18 +168,10 @@ fn a_silent_member_is_declared_gone_at_the_timeout_and_not_before() {
     cluster.inject(addr(9), addr(1), &heartbeat(Some(7)));
     cluster.run_for(cluster.latency);
     let heard = cluster.now;
-    cluster.run_until("the member is gone", |cluster| {
-        cluster.members(addr(1)).is_empty()
-    });
+    cluster.run_until("the member is gone", |cluster| cluster.members(addr(1)).is_empty());
     assert_eq!(cluster.now.saturating_since(heard), 15 * SECOND);
     let last = peer_events(&cluster, addr(1)).pop();
-    assert_eq!(
-        last,
-        Some(PeerEvent::Left {
-            peer: addr(9),
-            why: LeaveReason::Silent
-        })
-    );
+    assert_eq!(last, Some(PeerEvent::Left { peer: addr(9), why: LeaveReason::Silent }));
     // It only fell silent: the same incarnation may come back.
     cluster.inject(addr(9), addr(1), &heartbeat(Some(7)));
     cluster.run_for(cluster.latency);
@@ -277,33 +215,16 @@ fn goodbye_is_said_three_times_to_those_who_know_lives_apart_and_once_to_others(
     let before = cluster.sent.len();
     cluster.with(addr(1), |node, now, _| node.leave(now));
     cluster.run_for(SECOND);
-    let sent = cluster.sent[before..]
-        .iter()
-        .filter(|datagram| datagram.from == addr(1));
-    let mut goodbyes: Vec<_> = sent
-        .map(|datagram| (datagram.bytes[0], datagram.to))
-        .collect();
+    let sent = cluster.sent[before..].iter().filter(|datagram| datagram.from == addr(1));
+    let mut goodbyes: Vec<_> = sent.map(|datagram| (datagram.bytes[0], datagram.to)).collect();
     goodbyes.sort();
-    assert_eq!(
-        goodbyes,
-        [(2, addr(2)), (2, addr(2)), (2, addr(2)), (2, addr(9))]
-    );
-    assert_eq!(
-        cluster.nodes[&addr(1)].actions.last(),
-        Some(&Action::Closed)
-    );
+    assert_eq!(goodbyes, [(2, addr(2)), (2, addr(2)), (2, addr(2)), (2, addr(9))]);
+    assert_eq!(cluster.nodes[&addr(1)].actions.last(), Some(&Action::Closed));
     assert_eq!(
         peer_events(&cluster, addr(2)).last(),
-        Some(&PeerEvent::Left {
-            peer: addr(1),
-            why: LeaveReason::SaidGoodbye
-        })
+        Some(&PeerEvent::Left { peer: addr(1), why: LeaveReason::SaidGoodbye })
     );
-    assert_eq!(
-        cluster.node(addr(2)).stats().rejected(Rejection::NotMember),
-        2,
-        "the repeats"
-    );
+    assert_eq!(cluster.node(addr(2)).stats().rejected(Rejection::NotMember), 2, "the repeats");
 }
 
 #[test]
@@ -315,25 +236,14 @@ fn a_node_that_said_goodbye_does_not_come_back_by_a_late_heartbeat() {
         cluster.run_for(cluster.latency);
     }
     assert!(cluster.members(addr(1)).is_empty());
-    assert_eq!(
-        cluster
-            .node(addr(1))
-            .stats()
-            .rejected(Rejection::FormerIncarnation),
-        1
-    );
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::FormerIncarnation), 1);
 }
 
 #[test]
 fn a_restart_at_the_same_address_is_left_then_joined_and_the_former_life_is_refused() {
     let mut cluster = Cluster::new(9);
     cluster.start(addr(1));
-    for message in [
-        join(Some(7)),
-        join(Some(8)),
-        heartbeat(Some(7)),
-        leave(Some(7)),
-    ] {
+    for message in [join(Some(7)), join(Some(8)), heartbeat(Some(7)), leave(Some(7))] {
         cluster.inject(addr(9), addr(1), &message);
         cluster.run_for(cluster.latency);
     }
@@ -341,27 +251,12 @@ fn a_restart_at_the_same_address_is_left_then_joined_and_the_former_life_is_refu
     assert_eq!(
         peer_events(&cluster, addr(1)),
         [
-            PeerEvent::Joined {
-                peer: addr(9),
-                incarnation: life(7)
-            },
-            PeerEvent::Left {
-                peer: addr(9),
-                why: LeaveReason::Restarted
-            },
-            PeerEvent::Joined {
-                peer: addr(9),
-                incarnation: life(8)
-            },
+            PeerEvent::Joined { peer: addr(9), incarnation: life(7) },
+            PeerEvent::Left { peer: addr(9), why: LeaveReason::Restarted },
+            PeerEvent::Joined { peer: addr(9), incarnation: life(8) },
         ]
     );
-    assert_eq!(
-        cluster
-            .node(addr(1))
-            .stats()
-            .rejected(Rejection::FormerIncarnation),
-        2
-    );
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::FormerIncarnation), 2);
     assert_eq!(cluster.members(addr(1)), [addr(9)]);
 }
 
@@ -374,10 +269,7 @@ fn control_messages_without_a_block_do_not_speak_for_a_peer_that_sends_them_with
         cluster.run_for(cluster.latency);
     }
     assert_eq!(cluster.members(addr(1)), [addr(9)]);
-    assert_eq!(
-        cluster.node(addr(1)).stats().rejected(Rejection::Downgrade),
-        2
-    );
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::Downgrade), 2);
     // Once it has timed out, its address may be a classic peer's.
     cluster.run_for(20 * SECOND);
     cluster.inject(addr(9), addr(1), &heartbeat(None));
@@ -393,20 +285,10 @@ fn a_node_knows_its_own_address_by_its_incarnation_and_stops_asking_it() {
     cluster.run_for(100 * SECOND);
     assert_eq!(cluster.sent.len(), 1, "one JOIN to itself");
     assert_eq!(cluster.node(addr(1)).peer_count(), 0);
-    assert_eq!(
-        cluster
-            .node(addr(1))
-            .stats()
-            .rejected(Rejection::OwnDatagram),
-        1
-    );
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::OwnDatagram), 1);
     cluster.discover(addr(1), &[addr(1)]);
     cluster.run_for(100 * SECOND);
-    assert_eq!(
-        cluster.sent.len(),
-        1,
-        "and none for the next answer of discovery"
-    );
+    assert_eq!(cluster.sent.len(), 1, "and none for the next answer of discovery");
 }
 
 #[test]
@@ -426,10 +308,7 @@ fn an_advertised_port_names_the_peer_and_port_zero_nobody() {
     cluster.start(addr(1));
     let from = SocketAddr::from(([127, 0, 0, 9], 5_777));
     cluster.inject(from, addr(1), &join(None));
-    let nobody = Message::Join(Control {
-        port: 0,
-        block: None,
-    });
+    let nobody = Message::Join(Control { port: 0, block: None });
     cluster.inject(addr(8), addr(1), &encoded(&nobody));
     cluster.run_for(SECOND);
     assert_eq!(cluster.members(addr(1)), [addr(9)]);
@@ -458,26 +337,14 @@ fn strangers_beyond_the_table_are_turned_away_and_evict_nobody() {
     }
     cluster.run_for(SECOND);
     assert_eq!(cluster.members(addr(1)), [addr(2), addr(3), addr(4)]);
-    assert_eq!(
-        cluster.node(addr(1)).stats().rejected(Rejection::PeersFull),
-        246
-    );
-    let warnings = cluster.nodes[&addr(1)]
-        .actions
-        .iter()
-        .filter(|a| matches!(a, Action::Warning(_)));
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::PeersFull), 246);
+    let warnings =
+        cluster.nodes[&addr(1)].actions.iter().filter(|a| matches!(a, Action::Warning(_)));
     assert_eq!(
         warnings.collect::<Vec<_>>(),
-        [&Action::Warning(Warning::PeersFull {
-            source: addr(5),
-            limit: 3
-        })]
+        [&Action::Warning(Warning::PeersFull { source: addr(5), limit: 3 })]
     );
-    assert_eq!(
-        sent_from(&cluster, addr(1)).len(),
-        3,
-        "answers to those admitted only"
-    );
+    assert_eq!(sent_from(&cluster, addr(1)).len(), 3, "answers to those admitted only");
 }
 
 #[test]
@@ -500,16 +367,10 @@ fn another_key_learns_nothing_and_is_warned_about_once_a_minute() {
     assert_eq!(warnings(&cluster).len(), 1);
     cluster.run_for(120 * SECOND);
     assert!((2..=4).contains(&warnings(&cluster).len()));
-    assert!(
-        sent_from(&cluster, addr(1)).is_empty(),
-        "not a byte came back"
-    );
+    assert!(sent_from(&cluster, addr(1)).is_empty(), "not a byte came back");
     assert!(cluster.members(addr(1)).is_empty());
     let sent = sent_from(&cluster, addr(2)).len() + sent_from(&cluster, addr(3)).len();
-    assert_eq!(
-        cluster.node(addr(1)).stats().rejected(Rejection::Unopened),
-        sent as u64
-    );
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::Unopened), sent as u64);
     let warned: u64 = warnings(&cluster)
         .iter()
         .map(|warning| match warning {
@@ -567,19 +428,13 @@ fn the_quorum_is_told_when_it_is_reached_and_when_it_is_lost() {
     cluster.crash(addr(2));
     cluster.run_for(20 * SECOND);
     assert!(!cluster.node(addr(1)).has_quorum());
-    let told = cluster.nodes[&addr(1)]
-        .actions
-        .iter()
-        .filter_map(|action| match action {
-            Action::Quorum(event) => Some(*event),
-            _ => None,
-        });
+    let told = cluster.nodes[&addr(1)].actions.iter().filter_map(|action| match action {
+        Action::Quorum(event) => Some(*event),
+        _ => None,
+    });
     assert_eq!(
         told.collect::<Vec<_>>(),
-        [
-            QuorumEvent::Reached { have: 2, need: 2 },
-            QuorumEvent::Lost { have: 1, need: 2 }
-        ]
+        [QuorumEvent::Reached { have: 2, need: 2 }, QuorumEvent::Lost { have: 1, need: 2 }]
     );
     assert_eq!(cluster.node(addr(1)).quorum_size(), 2);
 }
@@ -602,22 +457,14 @@ fn any_bytes_at_any_time_are_counted_and_change_nothing() {
         let before = cluster.node(addr(1)).stats().rejected(why);
         cluster.inject(addr(9), addr(1), bytes);
         cluster.run_for(cluster.latency);
-        assert_eq!(
-            cluster.node(addr(1)).stats().rejected(why),
-            before + 1,
-            "{why:?}"
-        );
+        assert_eq!(cluster.node(addr(1)).stats().rejected(why), before + 1, "{why:?}");
     }
     assert_eq!(cluster.node(addr(1)).usage(), usage);
     assert!(cluster.nodes[&addr(1)].deliveries.is_empty());
     oversize.truncate(4_096);
     cluster.inject(addr(9), addr(1), &oversize);
     cluster.run_for(cluster.latency);
-    assert_eq!(
-        cluster.nodes[&addr(1)].deliveries.len(),
-        1,
-        "the longest that is accepted"
-    );
+    assert_eq!(cluster.nodes[&addr(1)].deliveries.len(), 1, "the longest that is accepted");
 }
 
 #[test]
@@ -631,10 +478,7 @@ fn the_same_inputs_give_the_same_outputs_and_a_clone_goes_the_same_way() {
     };
     let (one, other) = (history(), history());
     assert_eq!(one.sent, other.sent);
-    assert_eq!(
-        one.node(addr(1)).fingerprint(),
-        other.node(addr(1)).fingerprint()
-    );
+    assert_eq!(one.node(addr(1)).fingerprint(), other.node(addr(1)).fingerprint());
 
     let generator = <rand_chacha::ChaCha8Rng as rand_core::SeedableRng>::seed_from_u64(1);
     let mut node = alan_proto::Node::new(

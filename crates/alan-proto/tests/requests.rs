@@ -14,13 +14,10 @@ use support::{Cluster, Delivered, addr, plain, sealed};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn request_events(cluster: &Cluster, last: u8) -> Vec<RequestEvent> {
-    let events = cluster.nodes[&addr(last)]
-        .actions
-        .iter()
-        .filter_map(|action| match action {
-            Action::Request(event) => Some(*event),
-            _ => None,
-        });
+    let events = cluster.nodes[&addr(last)].actions.iter().filter_map(|action| match action {
+        Action::Request(event) => Some(*event),
+        _ => None,
+    });
     events.collect()
 }
 
@@ -36,19 +33,14 @@ fn asked(cluster: &Cluster, last: u8) -> Vec<RequestId> {
 fn responses(cluster: &Cluster, last: u8) -> Vec<(u8, bool)> {
     let deliveries = cluster.nodes[&addr(last)].deliveries.iter();
     let answers = deliveries.filter_map(|delivered| match delivered {
-        Delivered::Response {
-            payload, finished, ..
-        } => Some((payload[0], *finished)),
+        Delivered::Response { payload, finished, .. } => Some((payload[0], *finished)),
         _ => None,
     });
     answers.collect()
 }
 
 fn answer(cluster: &mut Cluster, from: u8, to: u8, request: RequestId, payload: u8) {
-    let message = Message::Response {
-        id: request,
-        body: &[payload],
-    };
+    let message = Message::Response { id: request, body: &[payload] };
     let mut bytes = vec![0; message.encoded_len()];
     message.encode(&mut bytes);
     cluster.inject(addr(from), addr(to), &bytes);
@@ -74,10 +66,7 @@ fn an_answer_reaches_who_asked_once_and_leaves_nothing_behind() {
             finished: true
         }]
     );
-    assert!(
-        request_events(&cluster, 1).is_empty(),
-        "no deadline fires afterwards"
-    );
+    assert!(request_events(&cluster, 1).is_empty(), "no deadline fires afterwards");
     assert_eq!(cluster.node(addr(1)).usage().requests, 0);
 }
 
@@ -92,13 +81,7 @@ fn an_answer_counts_only_from_who_was_asked_once_and_for_its_id() {
     answer(&mut cluster, 2, 1, id, 2);
     answer(&mut cluster, 2, 1, id, 2);
     assert_eq!(responses(&cluster, 1), [(2, true)]);
-    assert_eq!(
-        cluster
-            .node(addr(1))
-            .stats()
-            .rejected(Rejection::UnmatchedResponse),
-        3
-    );
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::UnmatchedResponse), 3);
 }
 
 #[test]
@@ -109,10 +92,7 @@ fn a_request_without_an_answer_ends_at_its_deadline_and_a_late_answer_is_rejecte
     let id = cluster.request(addr(1), addr(2), b"?", Some(asked_at + SECOND));
     cluster.run_until("it ends", |cluster| !request_events(cluster, 1).is_empty());
     assert_eq!(cluster.now, asked_at + SECOND);
-    assert_eq!(
-        request_events(&cluster, 1),
-        [RequestEvent::TimedOut { request: id }]
-    );
+    assert_eq!(request_events(&cluster, 1), [RequestEvent::TimedOut { request: id }]);
     answer(&mut cluster, 2, 1, id, 2);
     assert!(responses(&cluster, 1).is_empty());
 }
@@ -132,11 +112,7 @@ fn a_cancelled_request_ends_silently() {
 
 #[test]
 fn a_member_that_leaves_dies_or_restarts_ends_the_requests_to_it_at_once() {
-    for why in [
-        LeaveReason::SaidGoodbye,
-        LeaveReason::Silent,
-        LeaveReason::Restarted,
-    ] {
+    for why in [LeaveReason::SaidGoodbye, LeaveReason::Silent, LeaveReason::Restarted] {
         let mut cluster = Cluster::new(5);
         cluster.start_mesh(2, &Config::default());
         let id = cluster.request(addr(1), addr(2), b"?", None);
@@ -152,12 +128,7 @@ fn a_member_that_leaves_dies_or_restarts_ends_the_requests_to_it_at_once() {
         cluster.run_until("it ends", |cluster| !request_events(cluster, 1).is_empty());
         assert_eq!(
             request_events(&cluster, 1),
-            [RequestEvent::PeerLeft {
-                request: id,
-                peer: addr(2),
-                why,
-                finished: true
-            }]
+            [RequestEvent::PeerLeft { request: id, peer: addr(2), why, finished: true }]
         );
         assert_eq!(cluster.node(addr(1)).usage().requests, 0);
     }
@@ -174,19 +145,14 @@ fn a_request_to_a_stranger_is_delivered_and_ends_by_answer_or_deadline() {
     cluster.reply(addr(2), addr(1), id, b"!");
     cluster.run_for(cluster.latency);
     assert_eq!(responses(&cluster, 1), [(b'!', true)]);
-    assert_eq!(
-        cluster.node(addr(1)).peer_count() + cluster.node(addr(2)).peer_count(),
-        0
-    );
+    assert_eq!(cluster.node(addr(1)).peer_count() + cluster.node(addr(2)).peer_count(), 0);
 }
 
 #[test]
 fn a_request_to_all_has_one_id_and_says_when_the_last_one_answered_or_left() {
     let mut cluster = Cluster::new(7);
     cluster.start_mesh(4, &Config::default());
-    let id = cluster
-        .request_all(addr(1), b"?", None)
-        .expect("there are members");
+    let id = cluster.request_all(addr(1), b"?", None).expect("there are members");
     cluster.run_for(cluster.latency);
     for last in 2..=4 {
         assert_eq!(asked(&cluster, last), [id]);
@@ -194,22 +160,13 @@ fn a_request_to_all_has_one_id_and_says_when_the_last_one_answered_or_left() {
     answer(&mut cluster, 2, 1, id, 2);
     answer(&mut cluster, 2, 1, id, 22);
     answer(&mut cluster, 9, 1, id, 9);
-    assert_eq!(
-        responses(&cluster, 1),
-        [(2, false)],
-        "once each, members only"
-    );
+    assert_eq!(responses(&cluster, 1), [(2, false)], "once each, members only");
     cluster.with(addr(3), |node, now, _| node.leave(now));
     cluster.run_for(cluster.latency);
     let why = LeaveReason::SaidGoodbye;
     assert_eq!(
         request_events(&cluster, 1),
-        [RequestEvent::PeerLeft {
-            request: id,
-            peer: addr(3),
-            why,
-            finished: false
-        }]
+        [RequestEvent::PeerLeft { request: id, peer: addr(3), why, finished: false }]
     );
     answer(&mut cluster, 4, 1, id, 4);
     assert_eq!(responses(&cluster, 1), [(2, false), (4, true)]);
@@ -228,9 +185,7 @@ fn a_request_to_all_of_nobody_waits_for_nothing() {
 fn who_joins_after_a_request_to_all_is_not_waited_for() {
     let mut cluster = Cluster::new(9);
     cluster.start_mesh(2, &Config::default());
-    let id = cluster
-        .request_all(addr(1), b"?", None)
-        .expect("there is a member");
+    let id = cluster.request_all(addr(1), b"?", None).expect("there is a member");
     // The member that was asked leaves its slot to a newcomer, whose answer must not count.
     cluster.with(addr(2), |node, now, _| node.leave(now));
     cluster.run_for(cluster.latency);
@@ -254,10 +209,7 @@ fn broadcasts_and_requests_to_all_wait_for_the_quorum_and_nothing_else_does() {
         assert_eq!(refused, Err(RequestError::Send(no_quorum)));
         assert!(node.send_to(now, addr(2), b"!", buffer).is_ok());
         assert!(node.request(now, addr(2), b"?", None, buffer).is_ok());
-        assert!(
-            node.reply(now, addr(2), RequestId([1; 16]), b"!", buffer)
-                .is_ok()
-        );
+        assert!(node.reply(now, addr(2), RequestId([1; 16]), b"!", buffer).is_ok());
     });
 }
 
@@ -270,21 +222,13 @@ fn a_payload_that_does_not_fit_is_refused_with_both_lengths() {
         let payload = vec![1; longest + 1];
         cluster.with(addr(1), |node, now, buffer| {
             assert_eq!(node.max_payload(), longest);
-            let too_large = SendError::MessageTooLarge {
-                len: longest + 1,
-                max: longest,
-            };
+            let too_large = SendError::MessageTooLarge { len: longest + 1, max: longest };
             assert_eq!(node.send_to(now, addr(2), &payload, buffer), Err(too_large));
-            let sent = node
-                .send_to(now, addr(2), &payload[1..], buffer)
-                .expect("it fits");
+            let sent = node.send_to(now, addr(2), &payload[1..], buffer).expect("it fits");
             assert_eq!(sent.len, 4_096);
             let longest = longest - 16;
             assert_eq!(node.max_request_payload(), longest);
-            let too_large = SendError::MessageTooLarge {
-                len: longest + 1,
-                max: longest,
-            };
+            let too_large = SendError::MessageTooLarge { len: longest + 1, max: longest };
             let refused = node.request(now, addr(2), &payload[..=longest], None, buffer);
             assert_eq!(refused, Err(RequestError::Send(too_large)));
         });
@@ -298,10 +242,7 @@ fn requests_beyond_the_limit_are_refused_and_counted() {
     let mut cluster = Cluster::new(12);
     cluster.start_with(addr(1), config, plain());
     cluster.with(addr(1), |node, now, buffer| {
-        let mut ask = || {
-            node.request(now, addr(2), b"?", None, buffer)
-                .map(|(id, _)| id)
-        };
+        let mut ask = || node.request(now, addr(2), b"?", None, buffer).map(|(id, _)| id);
         let (first, _second) = (ask().expect("room"), ask().expect("room"));
         assert_eq!(ask(), Err(RequestError::TooManyRequests { limit: 2 }));
         node.cancel_request(first);
@@ -316,22 +257,14 @@ fn leaving_ends_every_request_and_refuses_new_ones() {
     cluster.start_mesh(2, &Config::default());
     let deadline = cluster.now + SECOND;
     let one = cluster.request(addr(1), addr(2), b"?", Some(deadline));
-    let all = cluster
-        .request_all(addr(1), b"?", None)
-        .expect("there is a member");
+    let all = cluster.request_all(addr(1), b"?", None).expect("there is a member");
     cluster.with(addr(1), |node, now, _| node.leave(now));
     assert_eq!(
         request_events(&cluster, 1),
-        [
-            RequestEvent::Closed { request: one },
-            RequestEvent::Closed { request: all }
-        ]
+        [RequestEvent::Closed { request: one }, RequestEvent::Closed { request: all }]
     );
     cluster.with(addr(1), |node, now, buffer| {
-        assert_eq!(
-            node.send_to(now, addr(2), b"!", buffer),
-            Err(SendError::Closed)
-        );
+        assert_eq!(node.send_to(now, addr(2), b"!", buffer), Err(SendError::Closed));
         assert_eq!(node.broadcast(now, b"!", buffer), Err(SendError::Closed));
     });
     cluster.run_for(5 * SECOND);

@@ -95,9 +95,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if self.membership.len() == 0 {
             return Ok((None, 0));
         }
-        let asked = self
-            .requests
-            .ask_all(self.membership.member_slots(), &mut self.rng);
+        let asked = self.requests.ask_all(self.membership.member_slots(), &mut self.rng);
         let id = self.register(asked, deadline)?;
         let len = self.seal(&Message::Request { id, body: payload }, buffer);
         self.stats.transmitted += self.membership.len() as u64;
@@ -125,13 +123,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.advance(now);
         self.check_payload(payload, REQUEST_HEADER)?;
         let to = checked(to)?;
-        let len = self.seal(
-            &Message::Response {
-                id: request,
-                body: payload,
-            },
-            buffer,
-        );
+        let len = self.seal(&Message::Response { id: request, body: payload }, buffer);
         self.stats.transmitted += 1;
         Ok(Transmit { to, len })
     }
@@ -194,9 +186,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.locks.close(self.now);
         self.collect_lock_outputs();
         while let Some(finished) = self.requests.pop() {
-            self.outbox.event(RequestEvent::Closed {
-                request: finished.id,
-            });
+            self.outbox.event(RequestEvent::Closed { request: finished.id });
         }
         self.timers = Timers::new();
         self.phase = Phase::Leaving(GOODBYES);
@@ -214,20 +204,13 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                     (over.id, true)
                 }
             };
-            self.outbox.event(RequestEvent::PeerLeft {
-                request,
-                peer,
-                why,
-                finished,
-            });
+            self.outbox.event(RequestEvent::PeerLeft { request, peer, why, finished });
         }
     }
 
     pub(super) fn time_out_request(&mut self, request: Handle) {
         if let Some(finished) = self.requests.finish(request) {
-            self.outbox.event(RequestEvent::TimedOut {
-                request: finished.id,
-            });
+            self.outbox.event(RequestEvent::TimedOut { request: finished.id });
         }
     }
 
@@ -238,9 +221,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     ) -> Result<RequestId, RequestError> {
         let Some((handle, id)) = asked else {
             self.stats.refuse(Refusal::RequestsFull);
-            return Err(RequestError::TooManyRequests {
-                limit: self.config.max_requests,
-            });
+            return Err(RequestError::TooManyRequests { limit: self.config.max_requests });
         };
         if let Some(at) = deadline {
             let timer = self.timers.arm(at, Timer::Request(handle));
@@ -263,38 +244,23 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     }
 
     fn check_running(&self) -> Result<(), SendError> {
-        if self.phase == Phase::Running {
-            Ok(())
-        } else {
-            Err(SendError::Closed)
-        }
+        if self.phase == Phase::Running { Ok(()) } else { Err(SendError::Closed) }
     }
 
     fn check_payload(&self, payload: &[u8], header: usize) -> Result<(), SendError> {
         self.check_running()?;
         let (len, max) = (payload.len(), self.room_behind(header));
-        if len > max {
-            Err(SendError::MessageTooLarge { len, max })
-        } else {
-            Ok(())
-        }
+        if len > max { Err(SendError::MessageTooLarge { len, max }) } else { Ok(()) }
     }
 
     fn check_quorum(&self) -> Result<(), SendError> {
         if self.quorum.is_reached() {
             return Ok(());
         }
-        Err(SendError::NoQuorum {
-            have: self.quorum.have(),
-            need: self.quorum.need(),
-        })
+        Err(SendError::NoQuorum { have: self.quorum.have(), need: self.quorum.need() })
     }
 }
 
 fn checked(to: SocketAddr) -> Result<SocketAddr, SendError> {
-    if to.port() == 0 {
-        Err(SendError::NoPort)
-    } else {
-        Ok(canonical(to))
-    }
+    if to.port() == 0 { Err(SendError::NoPort) } else { Ok(canonical(to)) }
 }

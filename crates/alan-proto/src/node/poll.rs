@@ -30,28 +30,11 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                     ControlKind::Leave => Message::Leave(control),
                     ControlKind::Heartbeat => Message::Heartbeat(control),
                 };
-                Transmit {
-                    to,
-                    len: self.seal(&message, buffer),
-                }
+                Transmit { to, len: self.seal(&message, buffer) }
             }
-            Queued::Lock {
-                to,
-                kind,
-                id,
-                key: slot,
-            } => {
-                let Self {
-                    locks,
-                    envelope,
-                    rng,
-                    ..
-                } = self;
-                let message = Message::Lock(LockMessage {
-                    kind,
-                    id,
-                    key: locks.key(slot),
-                });
+            Queued::Lock { to, kind, id, key: slot } => {
+                let Self { locks, envelope, rng, .. } = self;
+                let message = Message::Lock(LockMessage { kind, id, key: locks.key(slot) });
                 let len = seal(envelope, rng, &message, buffer);
                 locks.sent(slot);
                 Transmit { to, len }

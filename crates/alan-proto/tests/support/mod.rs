@@ -10,73 +10,59 @@ use alan_proto::{Action, Config, Delivery, Instant, Node, RequestId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-pub type TestNode = Node<AnyEnvelope, ChaCha8Rng>;
+pub(crate) type TestNode = Node<AnyEnvelope, ChaCha8Rng>;
 
 /// A delivery that owns its payload.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Delivered {
-    Message {
-        from: SocketAddr,
-        payload: Vec<u8>,
-    },
-    Request {
-        from: SocketAddr,
-        request: RequestId,
-        payload: Vec<u8>,
-    },
-    Response {
-        request: RequestId,
-        from: SocketAddr,
-        payload: Vec<u8>,
-        finished: bool,
-    },
+pub(crate) enum Delivered {
+    Message { from: SocketAddr, payload: Vec<u8> },
+    Request { from: SocketAddr, request: RequestId, payload: Vec<u8> },
+    Response { request: RequestId, from: SocketAddr, payload: Vec<u8>, finished: bool },
 }
 
-pub struct Running {
-    pub node: TestNode,
+pub(crate) struct Running {
+    pub(crate) node: TestNode,
     /// Everything but datagrams that the node wanted done.
-    pub actions: Vec<Action>,
-    pub deliveries: Vec<Delivered>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) deliveries: Vec<Delivered>,
 }
 
 /// A datagram on its way or past.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Datagram {
-    pub at: Instant,
-    pub from: SocketAddr,
-    pub to: SocketAddr,
-    pub bytes: Vec<u8>,
+pub(crate) struct Datagram {
+    pub(crate) at: Instant,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
 }
 
-pub struct Cluster {
-    pub now: Instant,
-    pub nodes: BTreeMap<SocketAddr, Running>,
+pub(crate) struct Cluster {
+    pub(crate) now: Instant,
+    pub(crate) nodes: BTreeMap<SocketAddr, Running>,
     /// Everything that was sent, delivered or not.
-    pub sent: Vec<Datagram>,
+    pub(crate) sent: Vec<Datagram>,
     /// Datagrams for which this says false are lost.
-    pub passes: Box<dyn FnMut(&Datagram) -> bool>,
-    pub latency: Duration,
+    pub(crate) passes: Box<dyn FnMut(&Datagram) -> bool>,
+    pub(crate) latency: Duration,
     wire: BTreeMap<(Instant, u64), Datagram>,
     sequence: u64,
     seed: u64,
 }
 
-pub fn addr(last: u8) -> SocketAddr {
+pub(crate) fn addr(last: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, last], 5000))
 }
 
-pub fn sealed(byte: u8) -> AnyEnvelope {
-    AnyEnvelope::Sealed(Sealed::new(
-        &Key::from_bytes(&[byte; 32]).expect("32 bytes"),
-    ))
+pub(crate) fn sealed(byte: u8) -> AnyEnvelope {
+    AnyEnvelope::Sealed(Sealed::new(&Key::from_bytes(&[byte; 32]).expect("32 bytes")))
 }
 
-pub fn plain() -> AnyEnvelope {
+pub(crate) fn plain() -> AnyEnvelope {
     AnyEnvelope::Plain(Plain)
 }
 
 impl Cluster {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             now: Instant::from_millis(1_000),
             nodes: BTreeMap::new(),
@@ -89,27 +75,20 @@ impl Cluster {
         }
     }
 
-    pub fn start_with(&mut self, at: SocketAddr, config: Config, envelope: AnyEnvelope) {
+    pub(crate) fn start_with(&mut self, at: SocketAddr, config: Config, envelope: AnyEnvelope) {
         self.seed += 1;
         let generator = ChaCha8Rng::seed_from_u64(self.seed);
         let node = Node::new(config, envelope, generator, self.now).expect("a valid configuration");
-        self.nodes.insert(
-            at,
-            Running {
-                node,
-                actions: Vec::new(),
-                deliveries: Vec::new(),
-            },
-        );
+        self.nodes.insert(at, Running { node, actions: Vec::new(), deliveries: Vec::new() });
         self.drain(at);
     }
 
-    pub fn start(&mut self, at: SocketAddr) {
+    pub(crate) fn start(&mut self, at: SocketAddr) {
         self.start_with(at, Config::default(), plain());
     }
 
     /// Starts nodes at 127.0.0.1 … `count` that all discover each other, and lets them meet.
-    pub fn start_mesh(&mut self, count: u8, config: &Config) {
+    pub(crate) fn start_mesh(&mut self, count: u8, config: &Config) {
         let all: Vec<_> = (1..=count).map(addr).collect();
         for &at in &all {
             self.start_with(at, config.clone(), plain());
@@ -120,26 +99,26 @@ impl Cluster {
         self.run_for(Duration::from_millis(50));
     }
 
-    pub fn discover(&mut self, at: SocketAddr, addresses: &[SocketAddr]) {
+    pub(crate) fn discover(&mut self, at: SocketAddr, addresses: &[SocketAddr]) {
         self.with(at, |node, now, _| node.handle_discovery(now, addresses));
     }
 
-    pub fn crash(&mut self, at: SocketAddr) -> Running {
+    pub(crate) fn crash(&mut self, at: SocketAddr) -> Running {
         self.nodes.remove(&at).expect("it runs")
     }
 
-    pub fn node(&self, at: SocketAddr) -> &TestNode {
+    pub(crate) fn node(&self, at: SocketAddr) -> &TestNode {
         &self.nodes[&at].node
     }
 
-    pub fn members(&self, at: SocketAddr) -> Vec<SocketAddr> {
+    pub(crate) fn members(&self, at: SocketAddr) -> Vec<SocketAddr> {
         let mut members: Vec<_> = self.node(at).members().map(|peer| peer.addr).collect();
         members.sort();
         members
     }
 
     /// Calls into a node and carries out what it wants done.
-    pub fn with<T>(
+    pub(crate) fn with<T>(
         &mut self,
         at: SocketAddr,
         call: impl FnOnce(&mut TestNode, Instant, &mut [u8]) -> T,
@@ -152,32 +131,24 @@ impl Cluster {
     }
 
     /// Puts bytes on the wire, whoever really sent them.
-    pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        let datagram = Datagram {
-            at: self.now,
-            from,
-            to,
-            bytes: bytes.to_vec(),
-        };
+    pub(crate) fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let datagram = Datagram { at: self.now, from, to, bytes: bytes.to_vec() };
         self.sequence += 1;
         self.sent.push(datagram.clone());
         if (self.passes)(&datagram) {
-            self.wire
-                .insert((self.now + self.latency, self.sequence), datagram);
+            self.wire.insert((self.now + self.latency, self.sequence), datagram);
         }
     }
 
-    pub fn send_to(&mut self, at: SocketAddr, to: SocketAddr, payload: &[u8]) {
+    pub(crate) fn send_to(&mut self, at: SocketAddr, to: SocketAddr, payload: &[u8]) {
         let bytes = self.with(at, |node, now, buffer| {
-            let transmit = node
-                .send_to(now, to, payload, buffer)
-                .expect("it can be sent");
+            let transmit = node.send_to(now, to, payload, buffer).expect("it can be sent");
             buffer[..transmit.len].to_vec()
         });
         self.inject(at, to, &bytes);
     }
 
-    pub fn request(
+    pub(crate) fn request(
         &mut self,
         at: SocketAddr,
         to: SocketAddr,
@@ -185,25 +156,22 @@ impl Cluster {
         deadline: Option<Instant>,
     ) -> RequestId {
         let (id, bytes) = self.with(at, |node, now, buffer| {
-            let (id, transmit) = node
-                .request(now, to, payload, deadline, buffer)
-                .expect("it can be sent");
+            let (id, transmit) =
+                node.request(now, to, payload, deadline, buffer).expect("it can be sent");
             (id, buffer[..transmit.len].to_vec())
         });
         self.inject(at, to, &bytes);
         id
     }
 
-    pub fn request_all(
+    pub(crate) fn request_all(
         &mut self,
         at: SocketAddr,
         payload: &[u8],
         deadline: Option<Instant>,
     ) -> Option<RequestId> {
         let (id, bytes) = self.with(at, |node, now, buffer| {
-            let (id, len) = node
-                .request_all(now, payload, deadline, buffer)
-                .expect("allowed");
+            let (id, len) = node.request_all(now, payload, deadline, buffer).expect("allowed");
             (id, buffer[..len].to_vec())
         });
         for to in self.members(at) {
@@ -212,11 +180,15 @@ impl Cluster {
         id
     }
 
-    pub fn reply(&mut self, at: SocketAddr, to: SocketAddr, request: RequestId, payload: &[u8]) {
+    pub(crate) fn reply(
+        &mut self,
+        at: SocketAddr,
+        to: SocketAddr,
+        request: RequestId,
+        payload: &[u8],
+    ) {
         let bytes = self.with(at, |node, now, buffer| {
-            let transmit = node
-                .reply(now, to, request, payload, buffer)
-                .expect("it can be sent");
+            let transmit = node.reply(now, to, request, payload, buffer).expect("it can be sent");
             buffer[..transmit.len].to_vec()
         });
         self.inject(at, to, &bytes);
@@ -242,16 +214,13 @@ impl Cluster {
     /// The next moment at which anything happens.
     fn next_moment(&self) -> Option<Instant> {
         let arrival = self.wire.keys().next().map(|(at, _)| *at);
-        let timeouts = self
-            .nodes
-            .values()
-            .filter_map(|running| running.node.poll_timeout());
+        let timeouts = self.nodes.values().filter_map(|running| running.node.poll_timeout());
         timeouts.map(|deadline| deadline.at).chain(arrival).min()
     }
 
     /// Carries out everything that happens at the next moment, arrivals first; false if that is
     /// after `end`.
-    pub fn step(&mut self, end: Instant) -> bool {
+    pub(crate) fn step(&mut self, end: Instant) -> bool {
         let Some(moment) = self.next_moment().filter(|moment| *moment <= end) else {
             self.now = self.now.max(end);
             return false;
@@ -280,47 +249,30 @@ impl Cluster {
         let Some(running) = self.nodes.get_mut(&datagram.to) else {
             return;
         };
-        let delivery = running
-            .node
-            .handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+        let delivery = running.node.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
         let delivered = delivery.map(|delivery| match delivery {
-            Delivery::Message { from, payload } => Delivered::Message {
-                from,
-                payload: payload.to_vec(),
-            },
-            Delivery::Request {
-                from,
-                request,
-                payload,
-            } => Delivered::Request {
-                from,
-                request,
-                payload: payload.to_vec(),
-            },
-            Delivery::Response {
-                request,
-                from,
-                payload,
-                finished,
-            } => Delivered::Response {
-                request,
-                from,
-                payload: payload.to_vec(),
-                finished,
-            },
+            Delivery::Message { from, payload } => {
+                Delivered::Message { from, payload: payload.to_vec() }
+            }
+            Delivery::Request { from, request, payload } => {
+                Delivered::Request { from, request, payload: payload.to_vec() }
+            }
+            Delivery::Response { request, from, payload, finished } => {
+                Delivered::Response { request, from, payload: payload.to_vec(), finished }
+            }
             other => panic!("a delivery that this test does not know: {other:?}"),
         });
         running.deliveries.extend(delivered);
         self.drain(datagram.to);
     }
 
-    pub fn run_for(&mut self, duration: Duration) {
+    pub(crate) fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         while self.step(end) {}
     }
 
     /// Runs until the condition holds; panics with `what` if it does not within a minute.
-    pub fn run_until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+    pub(crate) fn run_until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let end = self.now + Duration::from_secs(60);
         while !holds(self) {
             assert!(self.step(end), "not within a minute: {what}");
