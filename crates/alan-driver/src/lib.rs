@@ -1,7 +1,47 @@
 //! What every adapter of the alan cluster protocol needs and no runtime owns.
+//!
+//! An adapter (`alan-tokio`, and others to come) is a loop, timers and a way to spawn. Everything
+//! else is here, once: the [`Node`] handle and its operations, the queues of messages and events,
+//! discovery, configuration, the socket and the clock.
+//!
+//! ```text
+//!  user ── Node ── operation ──┐ on the user's own task: seal, then send
+//!                              ▼
+//!  Discover ─► Resolver ─► Engine (alan_proto::Node, completions) ─► Socket
+//!                              ▲
+//!  adapter's loop ── Driver ───┘ receive, keep time ─► delivery, events ─► user
+//! ```
+//!
+//! To write an adapter, implement [`Runtime`] as [`Driver`] says.
 #![forbid(unsafe_code)]
 
 pub mod clock;
 pub mod socket;
 pub mod discovery;
 pub mod config;
+pub mod error;
+mod wakes;
+mod signal;
+mod completion;
+mod delivery;
+mod events;
+mod engine;
+mod driver;
+mod runtime;
+pub mod operation;
+mod builder;
+mod node;
+
+pub use builder::{Builder, StartError};
+pub use completion::{Missing, Reply};
+pub use delivery::{Incoming, IncomingTaken, Message, Request};
+pub use driver::{Driver, Received, Turn};
+pub use engine::{NodeStats, NodeUsage};
+pub use error::{
+    BroadcastError, Closed, LockError, LockLost, QuorumError, ReplyError, RequestAllError,
+    RequestError, SendError,
+};
+pub use events::{Event, Events};
+pub use node::Node;
+pub use operation::{LockGuard, Replies, Sent};
+pub use runtime::{Runtime, Task};

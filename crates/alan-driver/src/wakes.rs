@@ -8,10 +8,6 @@ use std::task::Waker;
 pub(crate) struct Wakes(Vec<Waker>);
 
 impl Wakes {
-    pub(crate) fn push(&mut self, waker: Waker) {
-        self.0.push(waker);
-    }
-
     /// Takes a waker out of its place, if there is one.
     pub(crate) fn take(&mut self, place: &mut Option<Waker>) {
         self.0.extend(place.take());

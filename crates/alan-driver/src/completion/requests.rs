@@ -1,0 +1,191 @@
+//! Requests of this node that wait for replies.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::task::Waker;
+
+use alan_proto::{LeaveReason, RequestEvent, RequestId};
+use bytes::Bytes;
+
+use crate::socket::SendFailure;
+use crate::wakes::{Wakes, register};
+
+/// One peer's answer.
+#[non_exhaustive]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// Who answered.
+    pub peer: SocketAddr,
+    /// The answer.
+    pub payload: Bytes,
+}
+
+/// Why a peer that was asked has not answered.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missing {
+    /// It is a member no more.
+    Disconnected(LeaveReason),
+    /// The deadline came first.
+    TimedOut,
+    /// The system did not take the datagram.
+    NotSent(SendFailure),
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// Everybody who was asked has answered, or is known not to.
+    Settled,
+    /// The node has left the cluster.
+    Closed,
+}
+
+/// One request, to one peer or to many.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    waiting: Vec<SocketAddr>,
+    pub(crate) replies: VecDeque<Reply>,
+    pub(crate) missing: Vec<(SocketAddr, Missing)>,
+    pub(crate) end: Option<End>,
+    waker: Option<Waker>,
+}
+
+impl Pending {
+    pub(crate) fn new(asked: Vec<SocketAddr>) -> Self {
+        let end = asked.is_empty().then_some(End::Settled);
+        Self { waiting: asked, end, ..Self::default() }
+    }
+
+    fn settle(&mut self, peer: SocketAddr) -> bool {
+        let Some(place) = self.waiting.iter().position(|&other| other == peer) else {
+            return false;
+        };
+        self.waiting.swap_remove(place);
+        if self.waiting.is_empty() {
+            self.end = Some(End::Settled);
+        }
+        true
+    }
+
+    fn give_up_on(&mut self, peer: SocketAddr, why: Missing) {
+        if self.settle(peer) {
+            self.missing.push((peer, why));
+        }
+    }
+}
+
+/// The table of requests that somebody waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Requests(HashMap<RequestId, Pending>);
+
+impl Requests {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn insert(&mut self, request: RequestId, pending: Pending) {
+        self.0.insert(request, pending);
+    }
+
+    /// The row, which exists until it is removed.
+    pub(crate) fn get_mut(&mut self, request: RequestId) -> &mut Pending {
+        self.0.get_mut(&request).expect("a row lives as long as the operation that made it")
+    }
+
+    /// Removes the row; its waiter will not ask for it again.
+    pub(crate) fn remove(&mut self, request: RequestId) -> Option<Pending> {
+        self.0.remove(&request)
+    }
+
+    pub(crate) fn wait(&mut self, request: RequestId, waker: &Waker) {
+        register(&mut self.get_mut(request).waker, waker);
+    }
+
+    pub(crate) fn on_reply(&mut self, request: RequestId, reply: Reply, wakes: &mut Wakes) {
+        let Some(pending) = self.0.get_mut(&request) else { return };
+        if pending.settle(reply.peer) {
+            pending.replies.push_back(reply);
+            wakes.take(&mut pending.waker);
+        }
+    }
+
+    pub(crate) fn on_not_sent(&mut self, request: RequestId, peer: SocketAddr, why: SendFailure) {
+        if let Some(pending) = self.0.get_mut(&request) {
+            pending.give_up_on(peer, Missing::NotSent(why));
+        }
+    }
+
+    pub(crate) fn on_event(&mut self, event: RequestEvent, wakes: &mut Wakes) {
+        let (RequestEvent::PeerLeft { request, .. }
+        | RequestEvent::TimedOut { request }
+        | RequestEvent::Closed { request }) = event
+        else {
+            return;
+        };
+        let Some(pending) = self.0.get_mut(&request) else { return };
+        match event {
+            RequestEvent::PeerLeft { peer, why, .. } => {
+                pending.give_up_on(peer, Missing::Disconnected(why));
+            }
+            RequestEvent::TimedOut { .. } => {
+                let late = std::mem::take(&mut pending.waiting);
+                pending.missing.extend(late.into_iter().map(|peer| (peer, Missing::TimedOut)));
+                pending.end = Some(End::Settled);
+            }
+            _ => pending.end = Some(End::Closed),
+        }
+        wakes.take(&mut pending.waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: RequestId = RequestId([1; 16]);
+
+    fn peer(number: u8) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, number], 5000))
+    }
+
+    fn reply(number: u8) -> Reply {
+        Reply { peer: peer(number), payload: Bytes::from_static(b"pong") }
+    }
+
+    #[test]
+    fn a_request_ends_when_everybody_has_answered_or_is_known_not_to() {
+        let mut requests = Requests::default();
+        let wakes = &mut Wakes::default();
+        requests.insert(ID, Pending::new(vec![peer(1), peer(2), peer(3)]));
+        requests.on_reply(ID, reply(1), wakes);
+        let why = LeaveReason::Silent;
+        let left = RequestEvent::PeerLeft { request: ID, peer: peer(2), why, finished: false };
+        requests.on_event(left, wakes);
+        assert_eq!(requests.get_mut(ID).end, None);
+
+        requests.on_event(RequestEvent::TimedOut { request: ID }, wakes);
+        let ended = requests.remove(ID).expect("it is there");
+        assert_eq!(ended.end, Some(End::Settled));
+        assert_eq!(ended.replies, [reply(1)]);
+        let disconnected = Missing::Disconnected(LeaveReason::Silent);
+        assert_eq!(ended.missing, [(peer(2), disconnected), (peer(3), Missing::TimedOut)]);
+        assert_eq!(requests.len(), 0);
+    }
+
+    #[test]
+    fn a_second_reply_of_one_peer_does_not_count() {
+        let mut requests = Requests::default();
+        let wakes = &mut Wakes::default();
+        requests.insert(ID, Pending::new(vec![peer(1), peer(2)]));
+        requests.on_reply(ID, reply(1), wakes);
+        requests.on_reply(ID, reply(1), wakes);
+        let pending = requests.get_mut(ID);
+        assert_eq!((pending.replies.len(), pending.end), (1, None));
+    }
+
+    #[test]
+    fn a_request_to_nobody_has_ended_before_it_began() {
+        assert_eq!(Pending::new(Vec::new()).end, Some(End::Settled));
+    }
+}

@@ -1,0 +1,512 @@
+//! The engine: one node behind one short mutex, and everybody who waits for it.
+//!
+//! A command runs on its caller's thread: take the mutex, let the core seal, carry out what it
+//! wants done, let go, send. The driver's loop does the same for datagrams and deadlines. Whoever
+//! moves the next deadline forward wakes the loop; nobody else does.
+//!
+//! Mutexes are taken in this order: core, outlet, and the ones inside signals. Wakers are woken
+//! when none is held.
+
+#[cfg(feature = "metrics")]
+mod metrics;
+mod payload;
+mod view;
+mod wait;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use alan_proto::envelope::AnyEnvelope;
+use alan_proto::{
+    Action, Delivery, Instant, LockEvent, LockNotHeld, PeerEvent, QuorumEvent, Transmit, Warning,
+};
+use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+
+use crate::clock::LeaseClock;
+use crate::completion::{Locks, Place, QuorumWaits, Reply, Requests};
+use crate::delivery::{Admission, Inbound, Inbox, InboxLimits, Kind, QueueKey};
+use crate::discovery::{DiscoverError, Resolver};
+use crate::error::{Closed, LockLost, QuorumError};
+use crate::events::{Event, Hub};
+use crate::signal::{Signal, lock};
+use crate::socket::{SendFailure, Socket};
+use crate::wakes::{Wakes, register};
+
+pub use view::{NodeStats, NodeUsage};
+
+pub(crate) type ProtocolNode = alan_proto::Node<AnyEnvelope, ChaCha20Rng>;
+
+/// Everything that a running node consists of, apart from its loop.
+pub(crate) struct Engine {
+    core: Mutex<Core>,
+    outlet: Mutex<Outlet>,
+    resolver: Mutex<Option<Resolver>>,
+    clock: LeaseClock,
+    local_addr: SocketAddr,
+    secure: bool,
+    config: alan_proto::Config,
+    incarnation: alan_proto::Incarnation,
+    /// The first discovery round is over, or never will be.
+    ready: Signal<Result<(), Closed>>,
+    /// The loop has ended and the socket is free.
+    ended: Signal<()>,
+    send_failures: AtomicU64,
+    receive_failures: AtomicU64,
+}
+
+/// The protocol, and who waits for it.
+pub(crate) struct Core {
+    pub(crate) node: ProtocolNode,
+    pub(crate) requests: Requests,
+    pub(crate) locks: Locks,
+    pub(crate) quorum: QuorumWaits,
+    /// Gone once the node has ended, so that its port is free although handles are alive.
+    socket: Option<Arc<Socket>>,
+    /// Where control datagrams are made.
+    control: Box<[u8]>,
+    driver: Sleeper,
+    leaving: bool,
+    closed: bool,
+}
+
+/// Messages and events on their way out: one mutex, because their order is a promise.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pub(crate) inbox: Inbox,
+    pub(crate) events: Hub,
+}
+
+/// What the driver's loop is doing.
+#[derive(Debug, Default)]
+struct Sleeper {
+    /// `None` while it is at work: it will look at the deadline before it sleeps.
+    sleeping_until: Option<Option<Instant>>,
+    woken: bool,
+    waker: Option<Waker>,
+}
+
+impl Sleeper {
+    fn wake(&mut self, wakes: &mut Wakes) {
+        self.woken = true;
+        self.sleeping_until = None;
+        wakes.take(&mut self.waker);
+    }
+}
+
+impl Core {
+    pub(crate) fn socket(&self) -> Option<Arc<Socket>> {
+        self.socket.clone()
+    }
+
+    /// When the loop must be at work next.
+    fn next_deadline(&self) -> Option<Instant> {
+        let protocol = self.node.poll_timeout().map(|deadline| deadline.at);
+        match (protocol, self.quorum.next_deadline()) {
+            (Some(protocol), Some(waits)) => Some(protocol.min(waits)),
+            (protocol, waits) => protocol.or(waits),
+        }
+    }
+
+    /// Whether the quorum is here; if not, the caller waits in `place` until it is, until its
+    /// deadline, or until the node leaves.
+    pub(crate) fn poll_quorum(
+        &mut self,
+        now: Instant,
+        place: &mut Place,
+        deadline: Option<Instant>,
+        waker: &Waker,
+    ) -> Poll<Result<(), QuorumError>> {
+        let outcome = if self.leaving {
+            Err(Closed.into())
+        } else if self.node.has_quorum() {
+            Ok(())
+        } else if deadline.is_some_and(|deadline| deadline <= now) {
+            let (have, need) = (self.node.peer_count() + 1, self.node.quorum_size());
+            Err(QuorumError::NoQuorum { have, need })
+        } else {
+            self.quorum.wait(place, deadline, waker);
+            return Poll::Pending;
+        };
+        self.quorum.leave(place);
+        Poll::Ready(outcome)
+    }
+}
+
+/// What an engine is made of.
+pub(crate) struct Parts {
+    pub(crate) node: ProtocolNode,
+    pub(crate) socket: Socket,
+    pub(crate) clock: LeaseClock,
+    pub(crate) secure: bool,
+    pub(crate) inbox: InboxLimits,
+    pub(crate) event_queue: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { node, socket, clock, secure, inbox, event_queue } = parts;
+        let (config, incarnation) = (node.config().clone(), node.incarnation());
+        Self {
+            clock,
+            local_addr: socket.local_addr(),
+            secure,
+            incarnation,
+            core: Mutex::new(Core {
+                node,
+                requests: Requests::default(),
+                locks: Locks::default(),
+                quorum: QuorumWaits::default(),
+                socket: Some(Arc::new(socket)),
+                control: vec![0; config.buffer_size].into_boxed_slice(),
+                driver: Sleeper::default(),
+                leaving: false,
+                closed: false,
+            }),
+            config,
+            outlet: Mutex::new(Outlet { inbox: Inbox::new(inbox), events: Hub::new(event_queue) }),
+            resolver: Mutex::new(None),
+            ready: Signal::new(),
+            ended: Signal::new(),
+            send_failures: AtomicU64::new(0),
+            receive_failures: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn outlet(&self) -> MutexGuard<'_, Outlet> {
+        lock(&self.outlet)
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        lock(&self.core)
+    }
+
+    /// Runs one command: what the core wants done because of it is done before this returns.
+    pub(crate) fn command<T>(&self, run: impl FnOnce(&mut Core, Instant, &mut Wakes) -> T) -> T {
+        let mut wakes = Wakes::default();
+        let mut core = self.core();
+        let now = self.clock.now();
+        let result = run(&mut core, now, &mut wakes);
+        self.carry_out(&mut core, &mut wakes);
+        if let Some(until) = core.driver.sleeping_until
+            && let Some(next) = core.next_deadline()
+            && until.is_none_or(|until| next < until)
+        {
+            core.driver.wake(&mut wakes);
+        }
+        drop(core);
+        wakes.wake();
+        result
+    }
+
+    /// Reads from the outlet, and publishes the events that had waited for that.
+    pub(crate) fn deliver<T>(
+        &self,
+        read: impl FnOnce(&mut Outlet, &mut Vec<PeerEvent>, &mut Wakes) -> T,
+    ) -> T {
+        let mut wakes = Wakes::default();
+        let mut tell = Vec::new();
+        let mut outlet = self.outlet();
+        let result = read(&mut outlet, &mut tell, &mut wakes);
+        for event in tell {
+            outlet.events.publish(&event.into(), &mut wakes);
+        }
+        drop(outlet);
+        wakes.wake();
+        result
+    }
+
+    /// Opens one datagram, and hands on what was in it.
+    fn handle_datagram(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+        wakes: &mut Wakes,
+    ) {
+        let mut core = self.core();
+        let delivery = core.node.handle_datagram(now, from, datagram);
+        self.carry_out(&mut core, wakes);
+        let (from, kind, payload) = match delivery {
+            None => return,
+            Some(Delivery::Response { request, from, payload, .. }) => {
+                let reply = Reply { peer: from, payload: Bytes::copy_from_slice(payload) };
+                core.requests.on_reply(request, reply, wakes);
+                return;
+            }
+            Some(Delivery::Message { from, payload }) => (from, Kind::Data, payload),
+            Some(Delivery::Request { from, request, payload }) => {
+                (from, Kind::Request(request), payload)
+            }
+            Some(other) => unreachable!("a delivery that this version does not know: {other:?}"),
+        };
+        drop(core);
+        // Outside of the core's mutex: only the loop that called us receives, so order is kept.
+        let payload = Bytes::copy_from_slice(payload);
+        self.admit(Inbound { from, kind, payload }, wakes);
+    }
+
+    fn admit(&self, message: Inbound, wakes: &mut Wakes) {
+        let mut outlet = self.outlet();
+        let Admission::Refused { queue, tell } = outlet.inbox.push(message, wakes) else { return };
+        if tell {
+            let peer = match queue {
+                QueueKey::Peer(peer) => Some(peer),
+                QueueKey::Strangers => None,
+            };
+            tracing::warn!(?peer, "queue full: messages are refused");
+            outlet.events.publish(&Event::QueueFull { peer }, wakes);
+        }
+    }
+
+    /// Does what the core wants done, in its order, until it wants nothing more. The core's mutex
+    /// is held meanwhile: a LOCK_RELEASE must not be overtaken by the LOCK_REQUEST after it.
+    fn carry_out(&self, core: &mut Core, wakes: &mut Wakes) {
+        while let Some(action) = core.node.poll_action(&mut core.control) {
+            match action {
+                Action::Transmit(Transmit { to, len }) => {
+                    if let Some(socket) = &core.socket {
+                        let _counted = self.send(socket, to, &core.control[..len]);
+                    }
+                }
+                Action::Peer(event) => self.on_peer(event, wakes),
+                Action::Quorum(event) => self.on_quorum(core, event, wakes),
+                Action::Request(event) => core.requests.on_event(event, wakes),
+                Action::Lock(event) => {
+                    trace_lock(event);
+                    core.locks.on_event(event, wakes);
+                }
+                Action::Warning(warning) => {
+                    trace_warning(warning);
+                    self.outlet().events.publish(&Event::Warning(warning), wakes);
+                }
+                Action::Closed => {
+                    core.closed = true;
+                    core.driver.wake(wakes);
+                }
+                other => unreachable!("an action that this version does not know: {other:?}"),
+            }
+        }
+    }
+
+    fn on_peer(&self, event: PeerEvent, wakes: &mut Wakes) {
+        match event {
+            PeerEvent::Joined { peer, incarnation } => {
+                tracing::info!(%peer, ?incarnation, "peer joined");
+            }
+            PeerEvent::Left { peer, why } => tracing::info!(%peer, %why, "peer left"),
+            _ => {}
+        }
+        let mut tell = Vec::new();
+        let mut outlet = self.outlet();
+        outlet.inbox.on_peer(event, &mut tell);
+        for event in tell {
+            outlet.events.publish(&event.into(), wakes);
+        }
+    }
+
+    fn on_quorum(&self, core: &Core, event: QuorumEvent, wakes: &mut Wakes) {
+        match event {
+            QuorumEvent::Reached { have, need } => tracing::info!(have, need, "quorum reached"),
+            QuorumEvent::Lost { have, need } => tracing::warn!(have, need, "quorum lost"),
+            _ => {}
+        }
+        core.quorum.wake_all(wakes);
+        self.outlet().events.publish(&event.into(), wakes);
+    }
+
+    /// Sends one datagram; a failure is one lost datagram, and counted.
+    pub(crate) fn send(
+        &self,
+        socket: &Socket,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), SendFailure> {
+        socket.send(to, datagram).inspect_err(|failure| {
+            self.send_failures.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(%to, len = datagram.len(), %failure, "datagram not sent");
+        })
+    }
+
+    /// Releases a lock by name.
+    pub(crate) fn unlock(&self, key: &str) -> Result<(), LockNotHeld> {
+        self.command(|core, now, wakes| {
+            let lock = core.node.unlock(now, key)?;
+            core.locks.end(lock, LockLost::Released, wakes);
+            Ok(())
+        })
+    }
+
+    /// Says goodbye. Everybody who waits is told that the node has left.
+    pub(crate) fn leave(&self) {
+        self.command(|core, now, wakes| {
+            if !core.leaving {
+                core.leaving = true;
+                core.node.leave(now);
+                core.quorum.wake_all(wakes);
+            }
+        });
+    }
+
+    /// Ends the loop without a goodbye.
+    pub(crate) fn abort(&self) {
+        self.command(|core, _, wakes| {
+            core.socket = None;
+            core.closed = true;
+            core.driver.wake(wakes);
+        });
+    }
+
+    pub(crate) fn set_resolver(&self, resolver: Resolver) {
+        *lock(&self.resolver) = Some(resolver);
+    }
+
+    /// Asks discovery again, now.
+    pub(crate) fn refresh(&self) {
+        if let Some(resolver) = &*lock(&self.resolver) {
+            resolver.refresh();
+        }
+    }
+
+    /// One round of discovery is over.
+    pub(crate) fn on_discovery(&self, result: Result<Vec<SocketAddr>, &DiscoverError>) {
+        match result {
+            Ok(addresses) => {
+                tracing::debug!(?addresses, "discovered");
+                self.command(|core, now, _| core.node.handle_discovery(now, &addresses));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "discovery failed, and will be tried again");
+                let mut wakes = Wakes::default();
+                let error = error.to_string().into();
+                self.outlet().events.publish(&Event::DiscoveryFailed { error }, &mut wakes);
+                wakes.wake();
+            }
+        }
+        let mut wakes = Wakes::default();
+        self.ready.set(Ok(()), &mut wakes);
+        wakes.wake();
+    }
+}
+
+/// What the driver's loop does.
+impl Engine {
+    pub(crate) fn driver_socket(&self) -> Option<Arc<Socket>> {
+        self.core().socket()
+    }
+
+    pub(crate) fn handle_batch<'d>(
+        &self,
+        datagrams: impl Iterator<Item = (SocketAddr, &'d mut [u8])>,
+        wakes: &mut Wakes,
+    ) -> usize {
+        let now = self.clock.now();
+        let mut bytes = 0;
+        for (from, datagram) in datagrams {
+            bytes += datagram.len();
+            self.handle_datagram(now, from, datagram, wakes);
+        }
+        wakes.wake();
+        bytes
+    }
+
+    pub(crate) fn count_receive_failure(&self, error: &std::io::Error) {
+        self.receive_failures.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(%error, "receive failed");
+    }
+
+    /// Whether a deadline has come.
+    pub(crate) fn is_due(&self) -> bool {
+        let core = self.core();
+        core.next_deadline().is_some_and(|at| at <= self.clock.now())
+    }
+
+    pub(crate) fn handle_timeout(&self) {
+        self.command(|core, now, wakes| {
+            core.node.handle_timeout(now);
+            core.quorum.wake_due(now, wakes);
+        });
+    }
+
+    /// Puts the loop to sleep: how long, or `Err` when it has nothing to wake up for any more.
+    pub(crate) fn sleep(&self) -> Result<Option<std::time::Duration>, Closed> {
+        let mut core = self.core();
+        if core.closed {
+            return Err(Closed);
+        }
+        let until = core.next_deadline();
+        core.driver.sleeping_until = Some(until);
+        Ok(until.map(|at| at.saturating_since(self.clock.now())))
+    }
+
+    pub(crate) fn poll_woken(&self, context: &Context<'_>) -> Poll<()> {
+        let mut core = self.core();
+        if std::mem::take(&mut core.driver.woken) {
+            return Poll::Ready(());
+        }
+        register(&mut core.driver.waker, context.waker());
+        Poll::Pending
+    }
+
+    /// The loop has ended, with goodbyes said or without: nothing waits any more, and the port is
+    /// free.
+    pub(crate) fn end(&self) {
+        let mut wakes = Wakes::default();
+        {
+            let mut core = self.core();
+            core.socket = None;
+            core.leaving = true;
+            core.closed = true;
+            core.node.leave(self.clock.now());
+            self.carry_out(&mut core, &mut wakes);
+            core.quorum.wake_all(&mut wakes);
+        }
+        lock(&self.resolver).take();
+        {
+            let mut outlet = self.outlet();
+            outlet.inbox.close(&mut wakes);
+            outlet.events.close(&mut wakes);
+        }
+        self.ready.set(Err(Closed), &mut wakes);
+        self.ended.set((), &mut wakes);
+        wakes.wake();
+        tracing::info!(local = %self.local_addr, "node ended");
+    }
+}
+
+fn trace_lock(event: LockEvent) {
+    match event {
+        LockEvent::Granted { lock } => tracing::debug!(lock = lock.get(), "lock granted"),
+        LockEvent::Failed { lock, why } => {
+            tracing::debug!(lock = lock.get(), ?why, "lock not granted");
+        }
+        LockEvent::Lost { lock, why } => tracing::warn!(lock = lock.get(), ?why, "lock lost"),
+        _ => {}
+    }
+}
+
+fn trace_warning(warning: Warning) {
+    match warning {
+        Warning::Unopened { source, count } => tracing::warn!(
+            %source,
+            count,
+            "datagrams do not open: another key, or a plain node among sealed ones?"
+        ),
+        Warning::PeersFull { source, limit } => {
+            tracing::warn!(%source, limit, "a peer was turned away: the peer table is full");
+        }
+        other => tracing::warn!(?other, "warning"),
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("local_addr", &self.local_addr)
+            .field("incarnation", &self.incarnation)
+            .finish_non_exhaustive()
+    }
+}

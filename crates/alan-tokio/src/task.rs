@@ -1,0 +1,56 @@
+//! The loop of a node as a tokio task: readiness, one timer, fairness.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use alan_driver::{Driver, Received, Turn};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer that is not wanted is set this far away.
+const FAR: Duration = Duration::from_secs(3_600);
+
+/// The driver's socket under another descriptor, known to tokio's reactor. Used for readiness only.
+pub(crate) fn register(driver: &Driver) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(driver.socket().try_clone()?)
+}
+
+/// Runs a node until it has left the cluster.
+pub(crate) async fn run(driver: Driver, socket: UdpSocket) {
+    // In this order, so that the descriptor is closed before the driver says that it is.
+    let mut driver = driver;
+    let socket = socket;
+    let mut timer = pin!(sleep_until(Instant::now()));
+    loop {
+        // Only when this finds the socket empty does tokio wait for the next datagram; it is
+        // skipped when tokio knows of none.
+        let received = socket.try_io(Interest::READABLE, || driver.receive());
+        let more = matches!(received, Ok(Received::Some));
+        match driver.advance() {
+            Turn::Ended => return,
+            Turn::Again => tokio::task::yield_now().await,
+            Turn::Sleep(_) if more => tokio::task::yield_now().await,
+            Turn::Sleep(time) => {
+                timer.as_mut().reset(Instant::now() + time.unwrap_or(FAR).min(FAR));
+                sleep(&driver, &socket, timer.as_mut()).await;
+            }
+        }
+    }
+}
+
+/// Waits for a datagram, for the timer, or to be woken.
+async fn sleep(driver: &Driver, socket: &UdpSocket, mut timer: std::pin::Pin<&mut Sleep>) {
+    poll_fn(|context| {
+        let mut ready = driver.poll_woken(context).is_ready();
+        if driver.poll_room(context).is_ready() {
+            ready |= socket.poll_recv_ready(context).is_ready();
+        }
+        ready |= timer.as_mut().poll(context).is_ready();
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
