@@ -6,6 +6,8 @@
 mod host;
 mod peers;
 mod system;
+#[cfg(feature = "hickory")]
+mod hickory;
 mod resolver;
 
 use std::io;
@@ -14,6 +16,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+#[cfg(feature = "hickory")]
+pub use hickory::HickoryDns;
 pub use host::{Host, InvalidHost};
 pub use peers::StaticPeers;
 pub use resolver::{Resolver, Schedule};
@@ -66,10 +70,7 @@ pub struct Discovered {
 
 impl From<Vec<SocketAddr>> for Discovered {
     fn from(addresses: Vec<SocketAddr>) -> Self {
-        Self {
-            addresses,
-            ..Self::default()
-        }
+        Self { addresses, ..Self::default() }
     }
 }
 

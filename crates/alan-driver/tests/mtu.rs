@@ -9,6 +9,7 @@ use std::env;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::{self, Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -151,8 +152,12 @@ struct Namespaces {
     names: [String; 2],
 }
 
+/// The first namespace of a machine is made in several steps, which two tests must not mix.
+static MAKING: Mutex<()> = Mutex::new(());
+
 impl Namespaces {
     fn new(near: &str, far: &str, prefix: u8) -> Result<Self, String> {
+        let _making = MAKING.lock().expect("making them does not panic");
         let name = |end| format!("alan-mtu-{}-{prefix}-{end}", process::id());
         let namespaces = Self { names: [name("near"), name("far")] };
         let [a, b] = &namespaces.names;

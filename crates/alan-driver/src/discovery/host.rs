@@ -74,9 +74,7 @@ impl FromStr for Host {
     type Err = InvalidHost;
 
     fn from_str(text: &str) -> Result<Self, InvalidHost> {
-        parse(text.trim()).ok_or_else(|| InvalidHost {
-            given: text.to_owned(),
-        })
+        parse(text.trim()).ok_or_else(|| InvalidHost { given: text.to_owned() })
     }
 }
 
@@ -86,32 +84,17 @@ fn parse(text: &str) -> Option<Host> {
             SocketAddr::V6(v6) if v6.scope_id() != 0 => Name::Scoped(address),
             _ => Name::Address(address.ip()),
         };
-        return (address.port() != 0).then_some(Host {
-            name,
-            port: Some(address.port()),
-        });
+        return (address.port() != 0).then_some(Host { name, port: Some(address.port()) });
     }
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Some(Host {
-            name: Name::Address(ip),
-            port: None,
-        });
+        return Some(Host { name: Name::Address(ip), port: None });
     }
     let (name, port) = match text.split_once(':') {
-        Some((name, port)) => (
-            name,
-            Some(port.parse().ok().filter(|&port: &u16| port != 0)?),
-        ),
+        Some((name, port)) => (name, Some(port.parse().ok().filter(|&port: &u16| port != 0)?)),
         None => (text, None),
     };
-    is_host_name(name).then(|| Host {
-        name: Name::Host(name.to_owned()),
-        port,
-    })
+    is_host_name(name).then(|| Host { name: Name::Host(name.to_owned()), port })
 }
 
 /// Letters, digits, hyphens, underscores and dots. Names that DNS could hold beyond these are
@@ -123,10 +106,7 @@ fn is_host_name(name: &str) -> bool {
         && labels
             .split('.')
             .all(|label| (1..=63).contains(&label.len()) && label.bytes().all(permitted))
-        && !labels
-            .rsplit('.')
-            .next()
-            .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
+        && !labels.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl fmt::Display for Host {
@@ -166,10 +146,7 @@ mod tests {
             assert_eq!(host.to_string().parse(), Ok(host), "{text}");
         }
         let named: Host = "node-2.example:6000".parse().expect("a name with a port");
-        assert_eq!(
-            (named.name(), named.port()),
-            (Some("node-2.example"), Some(6000))
-        );
+        assert_eq!((named.name(), named.port()), (Some("node-2.example"), Some(6000)));
     }
 
     #[test]
@@ -198,12 +175,7 @@ mod tests {
         ];
         for text in table {
             let error = text.parse::<Host>().expect_err(text);
-            assert_eq!(
-                error,
-                InvalidHost {
-                    given: text.to_owned()
-                }
-            );
+            assert_eq!(error, InvalidHost { given: text.to_owned() });
         }
     }
 

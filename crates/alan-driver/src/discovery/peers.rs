@@ -24,17 +24,8 @@ struct Peer {
 impl StaticPeers {
     /// Nodes are at the port that each of `hosts` names, else at `default_port`.
     pub fn new(hosts: impl IntoIterator<Item = Host>, default_port: u16) -> Self {
-        let peers = hosts
-            .into_iter()
-            .map(|host| Peer {
-                host,
-                addresses: Vec::new(),
-            })
-            .collect();
-        Self {
-            peers,
-            default_port,
-        }
+        let peers = hosts.into_iter().map(|host| Peer { host, addresses: Vec::new() }).collect();
+        Self { peers, default_port }
     }
 
     fn discover_with(
@@ -54,10 +45,7 @@ impl StaticPeers {
         }
         match found.incomplete {
             Some(error) if found.addresses.is_empty() => Err(error),
-            incomplete => Ok(Discovered {
-                incomplete,
-                ..found
-            }),
+            incomplete => Ok(Discovered { incomplete, ..found }),
         }
     }
 }
@@ -92,9 +80,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_is_a_complete_answer() {
-        let found = StaticPeers::new([], 5000)
-            .discover()
-            .expect("nothing can go wrong");
+        let found = StaticPeers::new([], 5000).discover().expect("nothing can go wrong");
         assert!(found.addresses.is_empty() && found.incomplete.is_none());
     }
 
@@ -117,9 +103,7 @@ mod tests {
     #[test]
     fn nothing_found_at_all_is_an_error() {
         let mut peers = StaticPeers::new(hosts(&["a", "b"]), 5000);
-        let error = peers
-            .discover_with(|_, _| Err(no_such_name()))
-            .expect_err("both failed");
+        let error = peers.discover_with(|_, _| Err(no_such_name())).expect_err("both failed");
         assert_eq!(error.to_string(), "cannot resolve b: no such name");
     }
 }

@@ -149,11 +149,7 @@ impl Shared {
         timeout: Option<Duration>,
     ) -> MutexGuard<'s, State> {
         let state = match timeout {
-            Some(timeout) => self
-                .changed
-                .wait_timeout(state, timeout)
-                .map(|(state, _)| state)
-                .ok(),
+            Some(timeout) => self.changed.wait_timeout(state, timeout).map(|(state, _)| state).ok(),
             None => self.changed.wait(state).ok(),
         };
         state.expect("nothing panics while it is held")
@@ -171,11 +167,7 @@ fn run(source: &mut dyn Discover, schedule: Schedule, report: Report<'_>, shared
             return;
         }
         let error = match answer {
-            Ok(Discovered {
-                addresses,
-                refresh_within,
-                incomplete,
-            }) => {
+            Ok(Discovered { addresses, refresh_within, incomplete }) => {
                 report(Ok(tidy(addresses, schedule.max_addresses)), round);
                 pause = schedule.after_success(refresh_within);
                 incomplete
@@ -208,11 +200,7 @@ fn tidy(addresses: Vec<SocketAddr>, max: usize) -> Vec<SocketAddr> {
     }
     addresses.retain(|address| seen.len() < max && seen.insert(*address));
     if seen.len() == max && found > max {
-        tracing::warn!(
-            found,
-            kept = max,
-            "discovery found more addresses than max_candidates"
-        );
+        tracing::warn!(found, kept = max, "discovery found more addresses than max_candidates");
     }
     addresses
 }
@@ -246,20 +234,13 @@ mod tests {
     fn start(interval: Option<Duration>) -> Setup {
         let (answers, script) = mpsc::channel();
         let (sender, reports) = mpsc::channel();
-        let schedule = Schedule {
-            interval,
-            max_addresses: 3,
-        };
+        let schedule = Schedule { interval, max_addresses: 3 };
         let report = move |result: Result<_, &DiscoverError>, round| {
             let _ = sender.send((result.map_err(ToString::to_string), round));
         };
         let resolver =
             Resolver::spawn(Box::new(Scripted(script)), schedule, report).expect("a thread");
-        Setup {
-            resolver,
-            answers,
-            reports,
-        }
+        Setup { resolver, answers, reports }
     }
 
     impl Setup {
@@ -282,10 +263,7 @@ mod tests {
 
     fn unresolvable() -> DiscoverError {
         let source = io::Error::new(io::ErrorKind::NotFound, "no such name");
-        DiscoverError::Resolve {
-            name: "a".to_owned(),
-            source,
-        }
+        DiscoverError::Resolve { name: "a".to_owned(), source }
     }
 
     #[test]
@@ -334,10 +312,7 @@ mod tests {
         let report = move |_: Result<Vec<_>, &DiscoverError>, round| {
             let _ = sender.send(round);
         };
-        let schedule = Schedule {
-            interval: None,
-            max_addresses: 3,
-        };
+        let schedule = Schedule { interval: None, max_addresses: 3 };
         let resolver = Resolver::spawn(Box::new(source), schedule, report).expect("a thread");
 
         questions.recv_timeout(PATIENCE).expect("round 1 has begun");
@@ -352,15 +327,9 @@ mod tests {
     fn an_incomplete_answer_is_an_answer_then_an_error_and_tried_again() {
         let setup = start(Some(HOUR));
         let incomplete = Some(unresolvable());
-        setup.answer(Ok(Discovered {
-            incomplete,
-            ..found(&[address(1)])
-        }));
+        setup.answer(Ok(Discovered { incomplete, ..found(&[address(1)]) }));
         assert_eq!(setup.report(), (Ok(vec![address(1)]), 1));
-        assert_eq!(
-            setup.report(),
-            (Err("cannot resolve a: no such name".to_owned()), 1)
-        );
+        assert_eq!(setup.report(), (Err("cannot resolve a: no such name".to_owned()), 1));
         setup.answer(Ok(found(&[address(1), address(2)])));
         assert_eq!(setup.report(), (Ok(vec![address(1), address(2)]), 2));
     }
@@ -369,19 +338,9 @@ mod tests {
     fn each_address_is_kept_once_and_no_more_than_permitted() {
         let setup = start(None);
         let mapped = "[::ffff:10.0.0.1]:5000".parse().expect("an address");
-        let answer = [
-            address(1),
-            mapped,
-            address(2),
-            address(2),
-            address(3),
-            address(4),
-        ];
+        let answer = [address(1), mapped, address(2), address(2), address(3), address(4)];
         setup.answer(Ok(found(&answer)));
-        assert_eq!(
-            setup.report(),
-            (Ok(vec![address(1), address(2), address(3)]), 1)
-        );
+        assert_eq!(setup.report(), (Ok(vec![address(1), address(2), address(3)]), 1));
     }
 
     #[test]
@@ -395,17 +354,11 @@ mod tests {
         let report = move |result: Result<_, &DiscoverError>, round| {
             let _ = sender.send((result.map_err(ToString::to_string), round));
         };
-        let schedule = Schedule {
-            interval: None,
-            max_addresses: 3,
-        };
+        let schedule = Schedule { interval: None, max_addresses: 3 };
         let _resolver = Resolver::spawn(Box::new(source), schedule, report).expect("a thread");
         let failure = Err("the discovery source panicked".to_owned());
         assert_eq!(reports.recv_timeout(PATIENCE), Ok((failure, 1)));
-        assert_eq!(
-            reports.recv_timeout(PATIENCE),
-            Ok((Ok(vec![address(1)]), 2))
-        );
+        assert_eq!(reports.recv_timeout(PATIENCE), Ok((Ok(vec![address(1)]), 2)));
     }
 
     #[test]
@@ -431,10 +384,7 @@ mod tests {
     #[test]
     fn pauses_after_failures_double_up_to_the_interval() {
         let pauses = |interval| {
-            let schedule = Schedule {
-                interval,
-                max_addresses: 1,
-            };
+            let schedule = Schedule { interval, max_addresses: 1 };
             [1, 2, 3, 8, 9, 100, u32::MAX].map(|failures| schedule.after_failures(failures))
         };
         let millis = Duration::from_millis;
@@ -447,19 +397,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_holds_for_less_than_the_interval_shortens_the_pause() {
-        let schedule = Schedule {
-            interval: Some(Duration::from_secs(30)),
-            max_addresses: 1,
-        };
+        let schedule = Schedule { interval: Some(Duration::from_secs(30)), max_addresses: 1 };
         let pause = |seconds| schedule.after_success(Some(Duration::from_secs(seconds)));
         assert_eq!(schedule.after_success(None), Some(Duration::from_secs(30)));
         assert_eq!(pause(60), Some(Duration::from_secs(30)));
         assert_eq!(pause(10), Some(Duration::from_secs(10)));
         assert_eq!(pause(0), Some(SHORTEST_REFRESH));
-        let off = Schedule {
-            interval: None,
-            max_addresses: 1,
-        };
+        let off = Schedule { interval: None, max_addresses: 1 };
         assert_eq!(off.after_success(Some(Duration::from_secs(10))), None);
     }
 }

@@ -29,10 +29,7 @@ impl Discover for SystemDns {
 fn answer(host: &Host, resolved: io::Result<Vec<SocketAddr>>) -> Result<Discovered, DiscoverError> {
     match resolved {
         Ok(addresses) => Ok(Discovered::from(addresses)),
-        Err(source) => Err(DiscoverError::Resolve {
-            name: host.to_string(),
-            source,
-        }),
+        Err(source) => Err(DiscoverError::Resolve { name: host.to_string(), source }),
     }
 }
 
@@ -43,21 +40,13 @@ mod tests {
     #[test]
     fn localhost_is_found_at_the_default_port() {
         let host = "localhost".parse().expect("a name");
-        let found = SystemDns::new(host, 5000)
-            .discover()
-            .expect("every machine knows it");
+        let found = SystemDns::new(host, 5000).discover().expect("every machine knows it");
         let expected = [
             SocketAddr::from(([127, 0, 0, 1], 5000)),
             SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 5000)),
         ];
         assert!(!found.addresses.is_empty());
-        assert!(
-            found
-                .addresses
-                .iter()
-                .all(|address| expected.contains(address)),
-            "{found:?}"
-        );
+        assert!(found.addresses.iter().all(|address| expected.contains(address)), "{found:?}");
     }
 
     #[test]
@@ -65,9 +54,6 @@ mod tests {
         let host = "my-cluster.local".parse().expect("a name");
         let failure = Err(io::Error::new(io::ErrorKind::NotFound, "no such name"));
         let error = answer(&host, failure).expect_err("it failed");
-        assert_eq!(
-            error.to_string(),
-            "cannot resolve my-cluster.local: no such name"
-        );
+        assert_eq!(error.to_string(), "cannot resolve my-cluster.local: no such name");
     }
 }
