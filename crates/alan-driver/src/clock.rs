@@ -104,10 +104,7 @@ mod tests {
         let seconds = uptime.split(' ').next().expect("two numbers");
         let seconds = seconds.parse::<f64>().expect("a number");
         let uptime = Instant::EPOCH + Duration::from_secs_f64(seconds);
-        assert!(
-            uptime + Duration::from_millis(10) >= before,
-            "{uptime:?} before {before:?}"
-        );
+        assert!(uptime + Duration::from_millis(10) >= before, "{uptime:?} before {before:?}");
         assert!(uptime <= after, "{uptime:?} after {after:?}");
     }
 }

@@ -44,18 +44,12 @@ impl Socket {
     /// Binds a socket as [`bind`](Self::bind) does, and asks the kernel to hold `kernel_buffer`
     /// bytes for it in each direction.
     pub fn bind_with(address: SocketAddr, kernel_buffer: usize) -> Result<Self, BindError> {
-        Self::try_bind(address, kernel_buffer).map_err(|source| BindError {
-            addr: address,
-            source,
-        })
+        Self::try_bind(address, kernel_buffer).map_err(|source| BindError { addr: address, source })
     }
 
     fn try_bind(address: SocketAddr, kernel_buffer: usize) -> io::Result<Self> {
-        let socket = socket2::Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM,
-            Some(Protocol::UDP),
-        )?;
+        let socket =
+            socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
             socket.set_only_v6(false)?;
         }
@@ -68,11 +62,7 @@ impl Socket {
         let inner = UdpSocket::from(socket);
         let local = inner.local_addr()?;
         let state = fragmentation::state_that_may_fragment(&inner, local)?;
-        Ok(Self {
-            inner,
-            state,
-            local,
-        })
+        Ok(Self { inner, state, local })
     }
 
     /// The address that the socket is bound to, with the port that the system chose.

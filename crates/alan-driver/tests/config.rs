@@ -21,17 +21,11 @@ fn configure(settings: Settings) -> Configuration {
 }
 
 fn problem(settings: Settings) -> String {
-    settings
-        .validate()
-        .expect_err("these settings are not fine")
-        .to_string()
+    settings.validate().expect_err("these settings are not fine").to_string()
 }
 
 fn addresses(configuration: &mut Configuration) -> Vec<String> {
-    let found = configuration
-        .discover
-        .discover()
-        .expect("nothing to look up");
+    let found = configuration.discover.discover().expect("nothing to look up");
     found.addresses.iter().map(SocketAddr::to_string).collect()
 }
 
@@ -41,18 +35,9 @@ fn the_defaults_are_the_go_librarys() {
     assert_eq!(configuration.core, Config::default());
     assert_eq!(configuration.bind, SocketAddr::from(([0, 0, 0, 0], 5000)));
     let interval = Some(Duration::from_secs(30));
-    assert_eq!(
-        configuration.schedule,
-        Schedule {
-            interval,
-            max_addresses: 4_096
-        }
-    );
+    assert_eq!(configuration.schedule, Schedule { interval, max_addresses: 4_096 });
     assert!(configuration.key.is_none());
-    assert_eq!(
-        (configuration.queue_size, configuration.event_queue),
-        (256, 256)
-    );
+    assert_eq!((configuration.queue_size, configuration.event_queue), (256, 256));
     assert_eq!(configuration.queue_full, QueueFull::Refuse);
     assert_eq!(configuration.kernel_buffer, 4 * 1024 * 1024);
 }
@@ -81,41 +66,19 @@ fn what_is_set_in_code_arrives() {
             .max_lock_waiters(5)
             .max_long_lock_keys(6),
     );
-    assert_eq!(
-        addresses(&mut configuration),
-        ["10.0.0.2:6000", "10.0.0.3:7000"]
-    );
+    assert_eq!(addresses(&mut configuration), ["10.0.0.2:6000", "10.0.0.3:7000"]);
     assert_eq!(configuration.bind.to_string(), "[::]:6000");
     let core = &configuration.core;
-    assert_eq!(
-        (core.port, core.cluster_size, core.buffer_size),
-        (6000, 3, 1_280)
-    );
+    assert_eq!((core.port, core.cluster_size, core.buffer_size), (6000, 3, 1_280));
     assert_eq!(core.heartbeat_interval, Duration::from_millis(50));
     assert_eq!(core.heartbeat_timeout, Duration::from_millis(150));
     assert_eq!(core.timeout, Duration::from_secs(1));
     assert_eq!(core.join_interval, Duration::from_millis(200));
-    assert_eq!(
-        configuration.schedule.interval,
-        Some(Duration::from_millis(10))
-    );
+    assert_eq!(configuration.schedule.interval, Some(Duration::from_millis(10)));
     assert_eq!(configuration.schedule.max_addresses, 2);
-    assert_eq!(
-        (core.max_peers, core.max_candidates, core.max_requests),
-        (1, 2, 3)
-    );
-    assert_eq!(
-        (
-            core.max_locks,
-            core.max_lock_waiters,
-            core.max_long_lock_keys
-        ),
-        (4, 5, 6)
-    );
-    assert_eq!(
-        (configuration.queue_size, configuration.event_queue),
-        (1, 2)
-    );
+    assert_eq!((core.max_peers, core.max_candidates, core.max_requests), (1, 2, 3));
+    assert_eq!((core.max_locks, core.max_lock_waiters, core.max_long_lock_keys), (4, 5, 6));
+    assert_eq!((configuration.queue_size, configuration.event_queue), (1, 2));
     assert_eq!(configuration.queue_full, QueueFull::Block);
     assert_eq!(configuration.kernel_buffer, 65_536);
 }
@@ -145,47 +108,20 @@ fn every_variable_arrives() {
         ("ALAN_MAX_LOCK_WAITERS", "5"),
         ("ALAN_MAX_LONG_LOCK_KEYS", "6"),
     ]);
-    let settings = Settings::new()
-        .apply(layer.expect("all are fine"))
-        .expect("no two of a kind");
+    let settings = Settings::new().apply(layer.expect("all are fine")).expect("no two of a kind");
     let mut configuration = configure(settings);
-    assert_eq!(
-        addresses(&mut configuration),
-        ["10.0.0.2:6000", "[fd00::2]:7000"]
-    );
+    assert_eq!(addresses(&mut configuration), ["10.0.0.2:6000", "[fd00::2]:7000"]);
     assert_eq!(configuration.bind.to_string(), "127.0.0.1:6000");
     assert!(configuration.key.is_some());
     let core = &configuration.core;
-    assert_eq!(
-        (core.port, core.cluster_size, core.buffer_size),
-        (6000, 3, 1_280)
-    );
+    assert_eq!((core.port, core.cluster_size, core.buffer_size), (6000, 3, 1_280));
     assert_eq!(core.heartbeat_interval, Duration::from_millis(50));
     assert_eq!(core.heartbeat_timeout, Duration::from_secs(90));
     assert_eq!(core.timeout, Duration::from_secs(1));
-    assert_eq!(
-        configuration.schedule,
-        Schedule {
-            interval: None,
-            max_addresses: 2
-        }
-    );
-    assert_eq!(
-        (core.max_peers, core.max_candidates, core.max_requests),
-        (1, 2, 3)
-    );
-    assert_eq!(
-        (
-            core.max_locks,
-            core.max_lock_waiters,
-            core.max_long_lock_keys
-        ),
-        (4, 5, 6)
-    );
-    assert_eq!(
-        (configuration.queue_size, configuration.event_queue),
-        (1, 2)
-    );
+    assert_eq!(configuration.schedule, Schedule { interval: None, max_addresses: 2 });
+    assert_eq!((core.max_peers, core.max_candidates, core.max_requests), (1, 2, 3));
+    assert_eq!((core.max_locks, core.max_lock_waiters, core.max_long_lock_keys), (4, 5, 6));
+    assert_eq!((configuration.queue_size, configuration.event_queue), (1, 2));
     assert_eq!(configuration.queue_full, QueueFull::Block);
     assert_eq!(configuration.kernel_buffer, 65_536);
 }
@@ -196,9 +132,7 @@ fn an_empty_list_of_peers_is_one_and_no_list_is_none() {
     let settings = Settings::new().apply(layer).expect("fine");
     assert!(addresses(&mut configure(settings)).is_empty());
 
-    let settings = Settings::new()
-        .apply(variables(&[]).expect("fine"))
-        .expect("fine");
+    let settings = Settings::new().apply(variables(&[]).expect("fine")).expect("fine");
     assert_eq!(
         problem(settings),
         "discovery is not set, but must be one of dns, peers and discover"
@@ -219,18 +153,9 @@ fn a_value_out_of_range_is_named_with_its_range() {
     let base = || Settings::new().peers::<&str>([]);
     let table = [
         (base().port(0), "port is 0, but must be 1 to 65535"),
-        (
-            base().queue_size(0),
-            "queue_size is 0, but must be 1 to 1048576 messages",
-        ),
-        (
-            base().event_queue(0),
-            "event_queue is 0, but must be 1 to 1048576 events",
-        ),
-        (
-            base().kernel_buffer(1),
-            "kernel_buffer is 1, but must be 65536 to 1073741824 bytes",
-        ),
+        (base().queue_size(0), "queue_size is 0, but must be 1 to 1048576 messages"),
+        (base().event_queue(0), "event_queue is 0, but must be 1 to 1048576 events"),
+        (base().kernel_buffer(1), "kernel_buffer is 1, but must be 65536 to 1073741824 bytes"),
         (
             base().refresh_interval(Duration::ZERO),
             "refresh_interval is 0ns, but must be 1ms to 24h, or off",
@@ -256,11 +181,7 @@ fn a_value_out_of_range_is_named_with_its_range() {
 #[test]
 fn a_variable_that_cannot_be_read_is_named_with_its_value() {
     let table = [
-        (
-            "ALAN_PORT",
-            "70000",
-            "port (from ALAN_PORT) is \"70000\", but must be 1 to 65535",
-        ),
+        ("ALAN_PORT", "70000", "port (from ALAN_PORT) is \"70000\", but must be 1 to 65535"),
         (
             "ALAN_TIMEOUT",
             "5",
@@ -293,10 +214,7 @@ fn a_variable_that_cannot_be_read_is_named_with_its_value() {
 fn a_variable_out_of_range_is_named_until_code_overrides_it() {
     let settings = || {
         let layer = variables(&[("ALAN_QUEUE_SIZE", "0"), ("ALAN_BUFFER_SIZE", "100")]);
-        Settings::new()
-            .peers::<&str>([])
-            .apply(layer.expect("both are numbers"))
-            .expect("fine")
+        Settings::new().peers::<&str>([]).apply(layer.expect("both are numbers")).expect("fine")
     };
     assert_eq!(
         problem(settings()),
@@ -324,18 +242,13 @@ fn two_settings_of_a_kind_in_one_layer_are_refused() {
 #[test]
 fn security_can_be_off_although_there_is_a_key() {
     let layer = variables(&[("ALAN_KEY", KEY)]).expect("a key");
-    let settings = Settings::new()
-        .peers::<&str>([])
-        .apply(layer)
-        .expect("fine");
+    let settings = Settings::new().peers::<&str>([]).apply(layer).expect("fine");
     assert!(configure(settings.security_enabled(false)).key.is_none());
 }
 
 #[test]
 fn a_key_that_was_to_come_from_a_variable_must_be_there() {
-    let error = Settings::new()
-        .key_from_env("ALAN_TEST_NO_SUCH_KEY")
-        .expect_err("it is not set");
+    let error = Settings::new().key_from_env("ALAN_TEST_NO_SUCH_KEY").expect_err("it is not set");
     assert_eq!(
         error.to_string(),
         "key (from ALAN_TEST_NO_SUCH_KEY) is not set, but must be 32 bytes in base64 or hexadecimal"
@@ -364,14 +277,8 @@ fn a_key_is_read_from_a_file_and_a_bad_file_is_named() {
 fn no_debug_output_shows_a_key() {
     let layer = variables(&[("ALAN_KEY", KEY)]).expect("a key");
     let shown = format!("{layer:?}");
-    let settings = Settings::new()
-        .peers::<&str>([])
-        .apply(layer)
-        .expect("fine");
+    let settings = Settings::new().peers::<&str>([]).apply(layer).expect("fine");
     let shown = shown + &format!("{settings:?}");
     let shown = shown + &format!("{:?}", configure(settings));
-    assert!(
-        !shown.contains("07070707") && !shown.contains("7, 7, 7, 7"),
-        "{shown}"
-    );
+    assert!(!shown.contains("07070707") && !shown.contains("7, 7, 7, 7"), "{shown}");
 }

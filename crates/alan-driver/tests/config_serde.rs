@@ -31,14 +31,8 @@ fn a_file_holds_numbers_texts_lists_and_durations() {
     assert_eq!(configuration.bind.to_string(), "127.0.0.1:6000");
     assert!(configuration.key.is_some());
     assert_eq!(configuration.core.cluster_size, 3);
-    assert_eq!(
-        configuration.core.heartbeat_interval,
-        Duration::from_millis(500)
-    );
-    assert_eq!(
-        configuration.core.heartbeat_timeout,
-        Duration::from_secs(90)
-    );
+    assert_eq!(configuration.core.heartbeat_interval, Duration::from_millis(500));
+    assert_eq!(configuration.core.heartbeat_timeout, Duration::from_secs(90));
     assert_eq!(configuration.schedule.interval, None);
     assert_eq!(configuration.queue_full, QueueFull::Block);
 }
@@ -48,18 +42,9 @@ fn a_mistake_is_named_and_a_key_is_not_shown() {
     let table = [
         (r#"{"prot": 5000}"#, "unknown field `prot`"),
         (r#"{"timeout": "5"}"#, "time unit needed"),
-        (
-            r#"{"dns": "a b"}"#,
-            "\"a b\" is not an address or a host name",
-        ),
-        (
-            r#"{"key": "swordfish!"}"#,
-            "the key is neither base64 nor hexadecimal",
-        ),
-        (
-            r#"{"key": "0707"}"#,
-            "a key must be exactly 32 bytes, but 2 were given",
-        ),
+        (r#"{"dns": "a b"}"#, "\"a b\" is not an address or a host name"),
+        (r#"{"key": "swordfish!"}"#, "the key is neither base64 nor hexadecimal"),
+        (r#"{"key": "0707"}"#, "a key must be exactly 32 bytes, but 2 were given"),
     ];
     for (text, expected) in table {
         let error = read(text).expect_err(text).to_string();

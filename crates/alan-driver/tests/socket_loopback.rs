@@ -22,18 +22,10 @@ fn receive(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     while received.len() < count {
         match socket.receive(&mut buffers) {
             Ok(_) => {
-                received.extend(
-                    buffers
-                        .datagrams()
-                        .map(|(from, bytes)| (from, bytes.to_vec())),
-                );
+                received.extend(buffers.datagrams().map(|(from, bytes)| (from, bytes.to_vec())));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                assert!(
-                    Instant::now() < deadline,
-                    "{} of {count} came",
-                    received.len()
-                );
+                assert!(Instant::now() < deadline, "{} of {count} came", received.len());
                 thread::yield_now();
             }
             Err(error) => panic!("{error}"),
@@ -43,9 +35,7 @@ fn receive(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
 }
 
 fn pattern(len: usize, seed: usize) -> Vec<u8> {
-    (0..len)
-        .map(|index| u8::try_from((index * 7 + seed) % 251).expect("below 251"))
-        .collect()
+    (0..len).map(|index| u8::try_from((index * 7 + seed) % 251).expect("below 251")).collect()
 }
 
 #[test]
@@ -54,14 +44,8 @@ fn datagrams_of_any_length_arrive_whole_with_their_sender() {
     let receiver = bind("127.0.20.2:0");
     for len in [0, 1, 1_200, 1_472, 1_473, 4_096, 9_000, 65_507] {
         let datagram = pattern(len, len);
-        sender
-            .send(receiver.local_addr(), &datagram)
-            .expect("loopback takes it");
-        assert_eq!(
-            receive(&receiver, 1),
-            [(sender.local_addr(), datagram)],
-            "{len} bytes"
-        );
+        sender.send(receiver.local_addr(), &datagram).expect("loopback takes it");
+        assert_eq!(receive(&receiver, 1), [(sender.local_addr(), datagram)], "{len} bytes");
     }
 }
 
@@ -71,14 +55,8 @@ fn ipv6_carries_datagrams_of_any_length_too() {
     let receiver = bind("[::1]:0");
     for len in [1, 4_096, 65_507] {
         let datagram = pattern(len, len);
-        sender
-            .send(receiver.local_addr(), &datagram)
-            .expect("loopback takes it");
-        assert_eq!(
-            receive(&receiver, 1),
-            [(sender.local_addr(), datagram)],
-            "{len} bytes"
-        );
+        sender.send(receiver.local_addr(), &datagram).expect("loopback takes it");
+        assert_eq!(receive(&receiver, 1), [(sender.local_addr(), datagram)], "{len} bytes");
     }
 }
 
@@ -95,18 +73,9 @@ fn a_burst_arrives_as_the_datagrams_it_was_made_of() {
 
         let length = NonZeroUsize::new(len).expect("not zero");
         let outcome = sender.send_batch(receiver.local_addr(), &burst, length);
-        assert_eq!(
-            outcome,
-            BatchSent {
-                sent: expected.len(),
-                lost: 0,
-                failure: None
-            }
-        );
-        let arrived: Vec<_> = receive(&receiver, expected.len())
-            .into_iter()
-            .map(|(_, bytes)| bytes)
-            .collect();
+        assert_eq!(outcome, BatchSent { sent: expected.len(), lost: 0, failure: None });
+        let arrived: Vec<_> =
+            receive(&receiver, expected.len()).into_iter().map(|(_, bytes)| bytes).collect();
         assert_eq!(arrived, expected, "{len} bytes");
     }
 }
@@ -118,18 +87,13 @@ fn a_dual_stack_socket_shows_and_reaches_ipv4_peers_by_their_ipv4_address() {
     let v4 = bind("127.0.20.3:0");
     let v6 = bind("[::1]:0");
 
-    v4.send(SocketAddr::from(([127, 0, 0, 1], port)), b"from IPv4")
-        .expect("sent");
+    v4.send(SocketAddr::from(([127, 0, 0, 1], port)), b"from IPv4").expect("sent");
     let from = receive(&both, 1)[0].0;
     assert_eq!(from, v4.local_addr());
     both.send(from, b"to IPv4").expect("sent");
     assert_eq!(receive(&v4, 1)[0].1, b"to IPv4");
 
-    v6.send(
-        format!("[::1]:{port}").parse().expect("an address"),
-        b"from IPv6",
-    )
-    .expect("sent");
+    v6.send(format!("[::1]:{port}").parse().expect("an address"), b"from IPv6").expect("sent");
     let from = receive(&both, 1)[0].0;
     assert_eq!(from, v6.local_addr());
     both.send(from, b"to IPv6").expect("sent");
@@ -146,21 +110,13 @@ fn a_failed_send_costs_one_datagram_and_tells_why() {
     let receiver = bind("127.0.20.5:0");
     let to = receiver.local_addr();
 
-    let too_long = sender
-        .send(to, &vec![0; 65_508])
-        .expect_err("above UDP's limit");
+    let too_long = sender.send(to, &vec![0; 65_508]).expect_err("above UDP's limit");
     assert_eq!(too_long.kind, SendFailureKind::TooLong);
     let wrong_family = sender.send("[::1]:9".parse().expect("an address"), b"x");
-    assert_eq!(
-        wrong_family.expect_err("IPv6 from IPv4").kind,
-        SendFailureKind::Unreachable
-    );
+    assert_eq!(wrong_family.expect_err("IPv6 from IPv4").kind, SendFailureKind::Unreachable);
 
     sender.send(to, b"still works").expect("sent");
-    assert_eq!(
-        receive(&receiver, 1),
-        [(sender.local_addr(), b"still works".to_vec())]
-    );
+    assert_eq!(receive(&receiver, 1), [(sender.local_addr(), b"still works".to_vec())]);
 }
 
 #[test]
@@ -169,10 +125,7 @@ fn a_burst_counts_what_it_lost() {
     let length = NonZeroUsize::new(100).expect("not zero");
     let outcome = sender.send_batch("[::1]:9".parse().expect("an address"), &[0; 250], length);
     assert_eq!((outcome.sent, outcome.lost), (0, 3));
-    assert_eq!(
-        outcome.failure.map(|failure| failure.kind),
-        Some(SendFailureKind::Unreachable)
-    );
+    assert_eq!(outcome.failure.map(|failure| failure.kind), Some(SendFailureKind::Unreachable));
 }
 
 #[test]
@@ -192,9 +145,7 @@ fn nobody_listening_is_not_the_end_of_the_socket() {
 #[test]
 fn an_idle_socket_would_block() {
     let socket = bind("127.0.20.8:0");
-    let error = socket
-        .receive(&mut ReceiveBuffers::new())
-        .expect_err("nothing has come");
+    let error = socket.receive(&mut ReceiveBuffers::new()).expect_err("nothing has come");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 }
 
@@ -205,12 +156,7 @@ fn a_port_in_use_cannot_be_bound_and_the_error_names_it() {
     let error = Socket::bind(address).expect_err("it is taken");
     assert_eq!(error.addr, address);
     assert_eq!(error.source.kind(), ErrorKind::AddrInUse);
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("cannot bind {address}: ")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("cannot bind {address}: ")), "{error}");
 }
 
 #[test]

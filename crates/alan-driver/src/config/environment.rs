@@ -29,10 +29,7 @@ impl Layer {
         lookup: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigProblem> {
         let variables = Variables { lookup };
-        let mut layer = Self {
-            from_environment: true,
-            ..Self::default()
-        };
+        let mut layer = Self { from_environment: true, ..Self::default() };
         variables.read_places(&mut layer)?;
         variables.read_key(&mut layer)?;
         variables.read_times(&mut layer)?;
@@ -65,9 +62,8 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
             layer.key = Some(key_from_variable(&variable("key"), text)?);
         }
         layer.key_file = (self.lookup)(&variable("key_file")).map(PathBuf::from);
-        layer.security_enabled = self.read("security_enabled", "true or false", |text| {
-            text.parse().ok()
-        })?;
+        layer.security_enabled =
+            self.read("security_enabled", "true or false", |text| text.parse().ok())?;
         Ok(())
     }
 
@@ -98,9 +94,7 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
     }
 
     fn read_duration(&self, field: &'static str) -> Result<Option<Duration>, ConfigProblem> {
-        self.read(field, A_DURATION, |text| {
-            humantime::parse_duration(text).ok()
-        })
+        self.read(field, A_DURATION, |text| humantime::parse_duration(text).ok())
     }
 
     fn read_number<T: std::str::FromStr>(
@@ -131,10 +125,7 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
 
 /// An empty list is one, too: a node that waits to be found.
 fn parse_hosts(text: &str) -> Option<Vec<Host>> {
-    let texts = text
-        .split(',')
-        .map(str::trim)
-        .filter(|text| !text.is_empty());
+    let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
     texts.map(|text| text.parse().ok()).collect()
 }
 

@@ -68,14 +68,9 @@ pub(super) fn key_problem(error: KeyTextError) -> ConfigProblem {
 pub(super) fn read_key_file(path: &Path) -> io::Result<Zeroizing<String>> {
     // Read into one allocation: one that grows would leave copies behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE));
-    let length = File::open(path)?
-        .take(MAX_KEY_FILE as u64)
-        .read_to_string(&mut text)?;
+    let length = File::open(path)?.take(MAX_KEY_FILE as u64).read_to_string(&mut text)?;
     if length == MAX_KEY_FILE {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "too long for a key",
-        ));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too long for a key"));
     }
     Ok(text)
 }

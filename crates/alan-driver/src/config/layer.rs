@@ -16,11 +16,7 @@ use crate::discovery::Host;
 /// unknown field is an error.
 #[non_exhaustive]
 #[derive(Debug, Default)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(default, deny_unknown_fields))]
 #[allow(missing_docs, reason = "each field is documented at its setter")]
 pub struct Layer {
     #[cfg_attr(feature = "serde", serde(deserialize_with = "text::parse"))]
@@ -95,9 +91,7 @@ mod text {
         D: Deserializer<'de>,
     {
         let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text)
-            .map(Some)
-            .map_err(D::Error::custom)
+        humantime::parse_duration(&text).map(Some).map_err(D::Error::custom)
     }
 
     pub(super) fn key<'de, D>(deserializer: D) -> Result<Option<Key>, D::Error>

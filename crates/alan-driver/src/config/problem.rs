@@ -24,19 +24,11 @@ impl ConfigProblem {
         value: impl fmt::Display,
         permitted: &'static str,
     ) -> Self {
-        Self {
-            field,
-            value: value.to_string(),
-            permitted,
-            variable: None,
-        }
+        Self { field, value: value.to_string(), permitted, variable: None }
     }
 
     pub(crate) fn in_variable(self, variable: impl Into<String>) -> Self {
-        Self {
-            variable: Some(variable.into()),
-            ..self
-        }
+        Self { variable: Some(variable.into()), ..self }
     }
 }
 
@@ -48,12 +40,7 @@ impl From<ConfigError> for ConfigProblem {
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            field,
-            value,
-            permitted,
-            variable,
-        } = self;
+        let Self { field, value, permitted, variable } = self;
         match variable {
             Some(variable) => write!(f, "{field} (from {variable})")?,
             None => f.write_str(field)?,

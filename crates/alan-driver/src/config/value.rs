@@ -6,11 +6,7 @@ use std::time::Duration;
 /// What happens to a peer's message when that peer's queue is full.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum QueueFull {
     /// The message is refused and counted, and an event says so. Other peers notice nothing.
     #[default]

@@ -30,9 +30,7 @@ impl Socket {
         let mut slots = buffers.bytes.chunks_exact_mut(SLOT);
         let mut slots: [IoSliceMut<'_>; BATCH_SIZE] =
             array::from_fn(|_| IoSliceMut::new(slots.next().expect("there are BATCH_SIZE slots")));
-        let filled = self
-            .state
-            .recv((&self.inner).into(), &mut slots, &mut buffers.meta)?;
+        let filled = self.state.recv((&self.inner).into(), &mut slots, &mut buffers.meta)?;
         buffers.filled = filled;
         Ok(filled)
     }
@@ -60,9 +58,7 @@ impl ReceiveBuffers {
     /// sender. An IPv4 sender has an IPv4 address, whatever the socket is bound to.
     pub fn datagrams(&mut self) -> Datagrams<'_> {
         Datagrams {
-            slots: self.meta[..self.filled]
-                .iter()
-                .zip(self.bytes.chunks_exact_mut(SLOT)),
+            slots: self.meta[..self.filled].iter().zip(self.bytes.chunks_exact_mut(SLOT)),
             current: None,
         }
     }
@@ -76,9 +72,7 @@ impl Default for ReceiveBuffers {
 
 impl fmt::Debug for ReceiveBuffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceiveBuffers")
-            .field("filled", &self.filled)
-            .finish_non_exhaustive()
+        f.debug_struct("ReceiveBuffers").field("filled", &self.filled).finish_non_exhaustive()
     }
 }
 
@@ -99,11 +93,7 @@ impl<'b> Iterator for Datagrams<'b> {
     type Item = (SocketAddr, &'b mut [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Slot {
-            from,
-            stride,
-            bytes,
-        } = match self.current.take() {
+        let Slot { from, stride, bytes } = match self.current.take() {
             Some(slot) => slot,
             None => self.next_slot()?,
         };
@@ -111,11 +101,7 @@ impl<'b> Iterator for Datagrams<'b> {
             return Some((from, bytes));
         }
         let (datagram, rest) = bytes.split_at_mut(stride);
-        self.current = Some(Slot {
-            from,
-            stride,
-            bytes: rest,
-        });
+        self.current = Some(Slot { from, stride, bytes: rest });
         Some((from, datagram))
     }
 }
@@ -125,19 +111,13 @@ impl<'b> Datagrams<'b> {
         let (meta, slot) = self.slots.next()?;
         let bytes = &mut slot[..meta.len];
         // A stride of zero comes with an empty datagram only; as one byte it can't loop for ever.
-        Some(Slot {
-            from: canonical(meta.addr),
-            stride: meta.stride.max(1),
-            bytes,
-        })
+        Some(Slot { from: canonical(meta.addr), stride: meta.stride.max(1), bytes })
     }
 }
 
 impl fmt::Debug for Datagrams<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Datagrams")
-            .field("slots_left", &self.slots.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Datagrams").field("slots_left", &self.slots.len()).finish_non_exhaustive()
     }
 }
 
@@ -161,10 +141,7 @@ mod tests {
     }
 
     fn lengths(buffers: &mut ReceiveBuffers) -> Vec<(u16, usize)> {
-        buffers
-            .datagrams()
-            .map(|(from, bytes)| (from.port(), bytes.len()))
-            .collect()
+        buffers.datagrams().map(|(from, bytes)| (from.port(), bytes.len())).collect()
     }
 
     #[test]
@@ -172,21 +149,9 @@ mod tests {
         let mut buffers = filled(&[(25, 10), (7, 7), (40, 20)]);
         assert_eq!(
             lengths(&mut buffers),
-            [
-                (1000, 10),
-                (1000, 10),
-                (1000, 5),
-                (1001, 7),
-                (1002, 20),
-                (1002, 20)
-            ]
+            [(1000, 10), (1000, 10), (1000, 5), (1001, 7), (1002, 20), (1002, 20)]
         );
-        let third = buffers
-            .datagrams()
-            .nth(2)
-            .expect("there are six")
-            .1
-            .to_vec();
+        let third = buffers.datagrams().nth(2).expect("there are six").1.to_vec();
         assert_eq!(third, [20, 21, 22, 23, 24]);
     }
 
@@ -203,9 +168,6 @@ mod tests {
         let mut slots = [(1, 1); BATCH_SIZE];
         slots[BATCH_SIZE - 1] = (65_535, 65_535);
         let mut buffers = filled(&slots);
-        assert_eq!(
-            buffers.datagrams().last().map(|(_, bytes)| bytes.len()),
-            Some(65_535)
-        );
+        assert_eq!(buffers.datagrams().last().map(|(_, bytes)| bytes.len()), Some(65_535));
     }
 }

@@ -59,10 +59,7 @@ impl Socket {
         if length > MAX_SEGMENT {
             return 1;
         }
-        self.state
-            .max_gso_segments()
-            .min(MAX_SEGMENTED_SEND / length)
-            .max(1)
+        self.state.max_gso_segments().min(MAX_SEGMENTED_SEND / length).max(1)
     }
 
     fn transmit(
@@ -71,13 +68,7 @@ impl Socket {
         contents: &[u8],
         segment_size: Option<usize>,
     ) -> Result<(), SendFailure> {
-        let transmit = Transmit {
-            destination,
-            ecn: None,
-            contents,
-            segment_size,
-            src_ip: None,
-        };
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
         self.state
             .try_send((&self.inner).into(), &transmit)
             .map_err(|error| SendFailure::new(&error))
@@ -118,8 +109,7 @@ impl BatchSent {
     }
 
     fn ran_out_of_room(&self) -> bool {
-        self.failure
-            .is_some_and(|failure| failure.kind == SendFailureKind::NoRoom)
+        self.failure.is_some_and(|failure| failure.kind == SendFailureKind::NoRoom)
     }
 }
 
@@ -134,10 +124,7 @@ pub struct SendFailure {
 
 impl SendFailure {
     fn new(error: &io::Error) -> Self {
-        Self {
-            kind: SendFailureKind::of(error),
-            os_error: error.raw_os_error(),
-        }
+        Self { kind: SendFailureKind::of(error), os_error: error.raw_os_error() }
     }
 }
 
@@ -238,13 +225,7 @@ mod tests {
         ];
         for (errno, kind) in table {
             let failure = SendFailure::new(&io::Error::from(errno));
-            assert_eq!(
-                failure,
-                SendFailure {
-                    kind,
-                    os_error: Some(errno.raw_os_error())
-                }
-            );
+            assert_eq!(failure, SendFailure { kind, os_error: Some(errno.raw_os_error()) });
         }
     }
 }

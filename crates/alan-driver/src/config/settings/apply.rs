@@ -13,38 +13,21 @@ impl Settings {
     /// An error is one of the layer itself: an unreadable key file, or two settings of which there
     /// can be only one.
     pub fn apply(self, layer: Layer) -> Result<Self, ConfigProblem> {
-        let laid = Laid {
-            settings: self,
-            from_environment: layer.from_environment,
-        };
+        let laid = Laid { settings: self, from_environment: layer.from_environment };
         let laid = laid
             .places(&layer)?
             .key(layer.key, layer.key_file)?
             .lay("port", layer.port, Self::port)
             .lay("bind", layer.bind, Self::bind)
-            .lay(
-                "security_enabled",
-                layer.security_enabled,
-                Self::security_enabled,
-            )
+            .lay("security_enabled", layer.security_enabled, Self::security_enabled)
             .lay("cluster_size", layer.cluster_size, Self::cluster_size)
             .lay("buffer_size", layer.buffer_size, Self::buffer_size)
-            .lay(
-                "heartbeat_interval",
-                layer.heartbeat_interval,
-                Self::heartbeat_interval,
-            )
-            .lay(
-                "heartbeat_timeout",
-                layer.heartbeat_timeout,
-                Self::heartbeat_timeout,
-            )
+            .lay("heartbeat_interval", layer.heartbeat_interval, Self::heartbeat_interval)
+            .lay("heartbeat_timeout", layer.heartbeat_timeout, Self::heartbeat_timeout)
             .lay("timeout", layer.timeout, Self::timeout)
-            .lay(
-                "refresh_interval",
-                layer.refresh_interval,
-                |settings, refresh| settings.refresh_interval(refresh.interval()),
-            )
+            .lay("refresh_interval", layer.refresh_interval, |settings, refresh| {
+                settings.refresh_interval(refresh.interval())
+            })
             .lay("queue_size", layer.queue_size, Self::queue_size)
             .lay("queue_full", layer.queue_full, Self::queue_full)
             .lay("event_queue", layer.event_queue, Self::event_queue)
@@ -53,16 +36,8 @@ impl Settings {
             .lay("max_candidates", layer.max_candidates, Self::max_candidates)
             .lay("max_requests", layer.max_requests, Self::max_requests)
             .lay("max_locks", layer.max_locks, Self::max_locks)
-            .lay(
-                "max_lock_waiters",
-                layer.max_lock_waiters,
-                Self::max_lock_waiters,
-            )
-            .lay(
-                "max_long_lock_keys",
-                layer.max_long_lock_keys,
-                Self::max_long_lock_keys,
-            );
+            .lay("max_lock_waiters", layer.max_lock_waiters, Self::max_lock_waiters)
+            .lay("max_long_lock_keys", layer.max_long_lock_keys, Self::max_long_lock_keys);
         Ok(laid.settings)
     }
 }
@@ -94,12 +69,8 @@ impl Laid {
             return Err(self.both("peers", "dns", "set only where dns is not"));
         }
         Ok(self
-            .lay("dns", layer.dns.as_ref(), |settings, host| {
-                settings.dns(host.to_string())
-            })
-            .lay("peers", layer.peers.as_ref(), |settings, hosts| {
-                settings.peers(hosts)
-            }))
+            .lay("dns", layer.dns.as_ref(), |settings, host| settings.dns(host.to_string()))
+            .lay("peers", layer.peers.as_ref(), |settings, hosts| settings.peers(hosts)))
     }
 
     fn key(
@@ -115,16 +86,9 @@ impl Laid {
         };
         let from_environment = self.from_environment;
         let settings = self.settings.key_from_file(path).map_err(|problem| {
-            if from_environment {
-                named(problem, "key_file")
-            } else {
-                problem
-            }
+            if from_environment { named(problem, "key_file") } else { problem }
         })?;
-        Ok(Self {
-            settings,
-            from_environment,
-        })
+        Ok(Self { settings, from_environment })
     }
 
     fn both(
@@ -134,11 +98,7 @@ impl Laid {
         permitted: &'static str,
     ) -> ConfigProblem {
         let problem = ConfigProblem::new(field, format!("set together with {other}"), permitted);
-        if self.from_environment {
-            named(problem, field)
-        } else {
-            problem
-        }
+        if self.from_environment { named(problem, field) } else { problem }
     }
 }
 

@@ -37,45 +37,23 @@ impl Settings {
         let interval = self.refresh_interval;
         if interval.is_some_and(|interval| !(Duration::from_millis(1)..=DAY).contains(&interval)) {
             let value = format!("{:?}", interval.unwrap_or_default());
-            return Err(ConfigProblem::new(
-                "refresh_interval",
-                value,
-                "1ms to 24h, or off",
-            ));
+            return Err(ConfigProblem::new("refresh_interval", value, "1ms to 24h, or off"));
         }
         let mut core = self.core;
         if let Some(interval) = interval {
             core.join_interval = interval.max(SHORTEST_JOIN_INTERVAL);
         }
         core.validate()?;
-        within(
-            "queue_size",
-            self.queue_size,
-            QUEUE,
-            "1 to 1048576 messages",
-        )?;
-        within(
-            "event_queue",
-            self.event_queue,
-            QUEUE,
-            "1 to 1048576 events",
-        )?;
+        within("queue_size", self.queue_size, QUEUE, "1 to 1048576 messages")?;
+        within("event_queue", self.event_queue, QUEUE, "1 to 1048576 events")?;
         let permitted = "65536 to 1073741824 bytes";
-        within(
-            "kernel_buffer",
-            self.kernel_buffer,
-            KERNEL_BUFFER,
-            permitted,
-        )?;
+        within("kernel_buffer", self.kernel_buffer, KERNEL_BUFFER, permitted)?;
 
         let max_addresses = usize::try_from(core.max_candidates).expect("at most 65,536");
         Ok(Configuration {
             bind: SocketAddr::new(self.bind, core.port),
             discover: source(self.places, core.port)?,
-            schedule: Schedule {
-                interval,
-                max_addresses,
-            },
+            schedule: Schedule { interval, max_addresses },
             key: key(self.key, self.security_enabled)?,
             queue_size: self.queue_size,
             queue_full: self.queue_full,
@@ -111,11 +89,7 @@ fn source(places: Option<Places>, port: u16) -> Result<Box<dyn Discover>, Config
             Ok(Box::new(StaticPeers::new(hosts?, port)))
         }
         Some(Places::Discover(source)) => Ok(source),
-        None => Err(ConfigProblem::new(
-            "discovery",
-            "not set",
-            "one of dns, peers and discover",
-        )),
+        None => Err(ConfigProblem::new("discovery", "not set", "one of dns, peers and discover")),
     }
 }
 
