@@ -122,6 +122,10 @@ impl<R: Runtime> Builder<R> {
     /// Starts the node: checks the settings, binds the socket, and asks discovery for the first
     /// time. When this returns the node receives; it has found nobody yet (see
     /// [`Node::ready`]).
+    #[expect(
+        clippy::unused_async,
+        reason = "the runtime is looked up when this is polled, which is inside of it"
+    )]
     pub async fn start(self) -> Result<Node<R>, StartError> {
         start(self.settings.validate()?)
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::UdpSocket;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,7 +26,6 @@ const BATCHES_PER_TURN: usize = 4;
 ///
 /// Neither call waits for anything, and each does a bounded amount of work.
 pub struct Driver {
-    engine: Arc<Engine>,
     socket: Arc<Socket>,
     buffers: ReceiveBuffers,
     wakes: Wakes,
@@ -33,6 +33,25 @@ pub struct Driver {
     backlog: usize,
     /// The most bytes that can have been waiting at any one moment.
     kernel_buffer: usize,
+    /// Dropped last, after the socket: whoever waits for the end finds the port free.
+    engine: Running,
+}
+
+/// An engine whose loop is there. Dropping it ends the engine.
+struct Running(Arc<Engine>);
+
+impl Deref for Running {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// How the loop goes on after [`Driver::advance`].
@@ -62,12 +81,12 @@ impl Driver {
         // Whatever the kernel does not want to tell, it is not more than what was asked for.
         let kernel_buffer = socket.receive_buffer_size().unwrap_or(crate::socket::KERNEL_BUFFER);
         Self {
-            engine,
             socket,
             buffers: ReceiveBuffers::new(),
             wakes: Wakes::default(),
             backlog: 0,
             kernel_buffer,
+            engine: Running(engine),
         }
     }
 
@@ -141,14 +160,8 @@ impl Driver {
     }
 }
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.engine.end();
-    }
-}
-
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("engine", &self.engine).finish_non_exhaustive()
+        f.debug_struct("Driver").field("engine", &self.engine.0).finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@
 #[cfg(feature = "metrics")]
 mod metrics;
 mod payload;
+mod turn;
 mod view;
 mod wait;
 
@@ -17,24 +18,23 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
 use alan_proto::envelope::AnyEnvelope;
 use alan_proto::{
-    Action, Delivery, Instant, LockEvent, LockNotHeld, PeerEvent, QuorumEvent, Transmit, Warning,
+    Action, Instant, LockEvent, LockNotHeld, PeerEvent, QuorumEvent, Transmit, Warning,
 };
-use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 
 use crate::clock::LeaseClock;
-use crate::completion::{Locks, Place, QuorumWaits, Reply, Requests};
-use crate::delivery::{Admission, Inbound, Inbox, InboxLimits, Kind, QueueKey};
+use crate::completion::{Locks, Place, QuorumWaits, Requests};
+use crate::delivery::{Inbox, InboxLimits};
 use crate::discovery::{DiscoverError, Resolver};
 use crate::error::{Closed, LockLost, QuorumError};
 use crate::events::{Event, Hub};
 use crate::signal::{Signal, lock};
 use crate::socket::{SendFailure, Socket};
-use crate::wakes::{Wakes, register};
+use crate::wakes::Wakes;
 
 pub use view::{NodeStats, NodeUsage};
 
@@ -83,16 +83,35 @@ pub(crate) struct Outlet {
 /// What the driver's loop is doing.
 #[derive(Debug, Default)]
 struct Sleeper {
-    /// `None` while it is at work: it will look at the deadline before it sleeps.
-    sleeping_until: Option<Option<Instant>>,
+    state: Sleep,
     woken: bool,
     waker: Option<Waker>,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+enum Sleep {
+    /// It will look at the deadline before it sleeps.
+    #[default]
+    Awake,
+    /// Until a datagram comes.
+    Open,
+    /// Until then at most.
+    Until(Instant),
+}
+
 impl Sleeper {
+    /// Whether it would sleep past that moment.
+    fn misses(&self, next: Instant) -> bool {
+        match self.state {
+            Sleep::Awake => false,
+            Sleep::Open => true,
+            Sleep::Until(until) => next < until,
+        }
+    }
+
     fn wake(&mut self, wakes: &mut Wakes) {
         self.woken = true;
-        self.sleeping_until = None;
+        self.state = Sleep::Awake;
         wakes.take(&mut self.waker);
     }
 }
@@ -191,10 +210,7 @@ impl Engine {
         let now = self.clock.now();
         let result = run(&mut core, now, &mut wakes);
         self.carry_out(&mut core, &mut wakes);
-        if let Some(until) = core.driver.sleeping_until
-            && let Some(next) = core.next_deadline()
-            && until.is_none_or(|until| next < until)
-        {
+        if core.next_deadline().is_some_and(|next| core.driver.misses(next)) {
             core.driver.wake(&mut wakes);
         }
         drop(core);
@@ -217,49 +233,6 @@ impl Engine {
         drop(outlet);
         wakes.wake();
         result
-    }
-
-    /// Opens one datagram, and hands on what was in it.
-    fn handle_datagram(
-        &self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &mut [u8],
-        wakes: &mut Wakes,
-    ) {
-        let mut core = self.core();
-        let delivery = core.node.handle_datagram(now, from, datagram);
-        self.carry_out(&mut core, wakes);
-        let (from, kind, payload) = match delivery {
-            None => return,
-            Some(Delivery::Response { request, from, payload, .. }) => {
-                let reply = Reply { peer: from, payload: Bytes::copy_from_slice(payload) };
-                core.requests.on_reply(request, reply, wakes);
-                return;
-            }
-            Some(Delivery::Message { from, payload }) => (from, Kind::Data, payload),
-            Some(Delivery::Request { from, request, payload }) => {
-                (from, Kind::Request(request), payload)
-            }
-            Some(other) => unreachable!("a delivery that this version does not know: {other:?}"),
-        };
-        drop(core);
-        // Outside of the core's mutex: only the loop that called us receives, so order is kept.
-        let payload = Bytes::copy_from_slice(payload);
-        self.admit(Inbound { from, kind, payload }, wakes);
-    }
-
-    fn admit(&self, message: Inbound, wakes: &mut Wakes) {
-        let mut outlet = self.outlet();
-        let Admission::Refused { queue, tell } = outlet.inbox.push(message, wakes) else { return };
-        if tell {
-            let peer = match queue {
-                QueueKey::Peer(peer) => Some(peer),
-                QueueKey::Strangers => None,
-            };
-            tracing::warn!(?peer, "queue full: messages are refused");
-            outlet.events.publish(&Event::QueueFull { peer }, wakes);
-        }
     }
 
     /// Does what the core wants done, in its order, until it wants nothing more. The core's mutex
@@ -389,91 +362,6 @@ impl Engine {
         let mut wakes = Wakes::default();
         self.ready.set(Ok(()), &mut wakes);
         wakes.wake();
-    }
-}
-
-/// What the driver's loop does.
-impl Engine {
-    pub(crate) fn driver_socket(&self) -> Option<Arc<Socket>> {
-        self.core().socket()
-    }
-
-    pub(crate) fn handle_batch<'d>(
-        &self,
-        datagrams: impl Iterator<Item = (SocketAddr, &'d mut [u8])>,
-        wakes: &mut Wakes,
-    ) -> usize {
-        let now = self.clock.now();
-        let mut bytes = 0;
-        for (from, datagram) in datagrams {
-            bytes += datagram.len();
-            self.handle_datagram(now, from, datagram, wakes);
-        }
-        wakes.wake();
-        bytes
-    }
-
-    pub(crate) fn count_receive_failure(&self, error: &std::io::Error) {
-        self.receive_failures.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(%error, "receive failed");
-    }
-
-    /// Whether a deadline has come.
-    pub(crate) fn is_due(&self) -> bool {
-        let core = self.core();
-        core.next_deadline().is_some_and(|at| at <= self.clock.now())
-    }
-
-    pub(crate) fn handle_timeout(&self) {
-        self.command(|core, now, wakes| {
-            core.node.handle_timeout(now);
-            core.quorum.wake_due(now, wakes);
-        });
-    }
-
-    /// Puts the loop to sleep: how long, or `Err` when it has nothing to wake up for any more.
-    pub(crate) fn sleep(&self) -> Result<Option<std::time::Duration>, Closed> {
-        let mut core = self.core();
-        if core.closed {
-            return Err(Closed);
-        }
-        let until = core.next_deadline();
-        core.driver.sleeping_until = Some(until);
-        Ok(until.map(|at| at.saturating_since(self.clock.now())))
-    }
-
-    pub(crate) fn poll_woken(&self, context: &Context<'_>) -> Poll<()> {
-        let mut core = self.core();
-        if std::mem::take(&mut core.driver.woken) {
-            return Poll::Ready(());
-        }
-        register(&mut core.driver.waker, context.waker());
-        Poll::Pending
-    }
-
-    /// The loop has ended, with goodbyes said or without: nothing waits any more, and the port is
-    /// free.
-    pub(crate) fn end(&self) {
-        let mut wakes = Wakes::default();
-        {
-            let mut core = self.core();
-            core.socket = None;
-            core.leaving = true;
-            core.closed = true;
-            core.node.leave(self.clock.now());
-            self.carry_out(&mut core, &mut wakes);
-            core.quorum.wake_all(&mut wakes);
-        }
-        lock(&self.resolver).take();
-        {
-            let mut outlet = self.outlet();
-            outlet.inbox.close(&mut wakes);
-            outlet.events.close(&mut wakes);
-        }
-        self.ready.set(Err(Closed), &mut wakes);
-        self.ended.set((), &mut wakes);
-        wakes.wake();
-        tracing::info!(local = %self.local_addr, "node ended");
     }
 }
 

@@ -122,10 +122,10 @@ mod tests {
     #[test]
     fn the_first_value_stays_and_reaches_early_and_late_waiters() {
         let count = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&count));
+        let counting = Waker::from(Arc::clone(&count));
         let signal = Signal::new();
         let mut early = signal.wait();
-        assert_eq!(poll(&mut early, &waker), Poll::Pending);
+        assert_eq!(poll(&mut early, &counting), Poll::Pending);
 
         let mut wakes = Wakes::default();
         signal.set(1, &mut wakes);
@@ -133,8 +133,8 @@ mod tests {
         wakes.wake();
 
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert_eq!(poll(&mut early, &waker), Poll::Ready(1));
-        assert_eq!(poll(&mut signal.wait(), &waker), Poll::Ready(1));
+        assert_eq!(poll(&mut early, &counting), Poll::Ready(1));
+        assert_eq!(poll(&mut signal.wait(), &counting), Poll::Ready(1));
     }
 
     #[test]

@@ -110,12 +110,11 @@ impl Future for Locking {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { engine, key, limit, patience, lock } = self.get_mut();
-        let id = match *lock {
-            Some(id) => id,
-            None => {
-                let deadline = limit.fix(|| engine.now());
-                *lock.insert(engine.lock(key, deadline, *patience)?)
-            }
+        let id = if let Some(id) = *lock {
+            id
+        } else {
+            let deadline = limit.fix(|| engine.now());
+            *lock.insert(engine.lock(key, deadline, *patience)?)
         };
         match engine.poll_lock(id, context.waker()) {
             None => Poll::Pending,

@@ -67,12 +67,11 @@ impl<P: AsRef<[u8]>> Future for Asking<P> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { engine, peer, payload, limit, request } = self.get_mut();
-        let id = match *request {
-            Some(id) => id,
-            None => {
-                let deadline = limit.fix(|| engine.now());
-                *request.insert(engine.request(*peer, deadline, payload.as_ref())?)
-            }
+        let id = if let Some(id) = *request {
+            id
+        } else {
+            let deadline = limit.fix(|| engine.now());
+            *request.insert(engine.request(*peer, deadline, payload.as_ref())?)
         };
         let ended = engine.poll_request(id, context.waker());
         if ended.is_ready() {

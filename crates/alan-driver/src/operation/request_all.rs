@@ -133,7 +133,7 @@ impl<P: AsRef<[u8]>> ReplyStream<P> {
 
     fn poll_reply(
         &mut self,
-        context: &mut Context<'_>,
+        context: &Context<'_>,
     ) -> Poll<Option<Result<Reply, RequestAllError>>> {
         loop {
             match &mut self.phase {

@@ -1,0 +1,147 @@
+//! What the driver's loop asks of the engine: datagrams in, deadlines, sleep, and the end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use alan_proto::{Delivery, Instant};
+use bytes::Bytes;
+
+use super::{Engine, Sleep};
+use crate::completion::Reply;
+use crate::delivery::{Admission, Inbound, Kind, QueueKey};
+use crate::error::Closed;
+use crate::events::Event;
+use crate::signal::lock;
+use crate::socket::Socket;
+use crate::wakes::{Wakes, register};
+
+impl Engine {
+    pub(crate) fn driver_socket(&self) -> Option<Arc<Socket>> {
+        self.core().socket()
+    }
+
+    pub(crate) fn handle_batch<'d>(
+        &self,
+        datagrams: impl Iterator<Item = (SocketAddr, &'d mut [u8])>,
+        wakes: &mut Wakes,
+    ) -> usize {
+        let now = self.clock.now();
+        let mut bytes = 0;
+        for (from, datagram) in datagrams {
+            bytes += datagram.len();
+            self.handle_datagram(now, from, datagram, wakes);
+        }
+        wakes.wake();
+        bytes
+    }
+
+    pub(crate) fn count_receive_failure(&self, error: &io::Error) {
+        self.receive_failures.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(%error, "receive failed");
+    }
+
+    /// Opens one datagram, and hands on what was in it.
+    fn handle_datagram(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+        wakes: &mut Wakes,
+    ) {
+        let mut core = self.core();
+        let delivery = core.node.handle_datagram(now, from, datagram);
+        self.carry_out(&mut core, wakes);
+        let (from, kind, payload) = match delivery {
+            None => return,
+            Some(Delivery::Response { request, from, payload, .. }) => {
+                let reply = Reply { peer: from, payload: Bytes::copy_from_slice(payload) };
+                core.requests.on_reply(request, reply, wakes);
+                return;
+            }
+            Some(Delivery::Message { from, payload }) => (from, Kind::Data, payload),
+            Some(Delivery::Request { from, request, payload }) => {
+                (from, Kind::Request(request), payload)
+            }
+            Some(other) => unreachable!("a delivery that this version does not know: {other:?}"),
+        };
+        drop(core);
+        // Outside of the core's mutex: only the loop that called us receives, so order is kept.
+        let payload = Bytes::copy_from_slice(payload);
+        self.admit(Inbound { from, kind, payload }, wakes);
+    }
+
+    fn admit(&self, message: Inbound, wakes: &mut Wakes) {
+        let mut outlet = self.outlet();
+        let Admission::Refused { queue, tell } = outlet.inbox.push(message, wakes) else { return };
+        if tell {
+            let peer = match queue {
+                QueueKey::Peer(peer) => Some(peer),
+                QueueKey::Strangers => None,
+            };
+            tracing::warn!(?peer, "queue full: messages are refused");
+            outlet.events.publish(&Event::QueueFull { peer }, wakes);
+        }
+    }
+
+    /// Whether a deadline has come.
+    pub(crate) fn is_due(&self) -> bool {
+        let core = self.core();
+        core.next_deadline().is_some_and(|at| at <= self.clock.now())
+    }
+
+    pub(crate) fn handle_timeout(&self) {
+        self.command(|core, now, wakes| {
+            core.node.handle_timeout(now);
+            core.quorum.wake_due(now, wakes);
+        });
+    }
+
+    /// Puts the loop to sleep: how long, or `Err` when it has nothing to wake up for any more.
+    pub(crate) fn sleep(&self) -> Result<Option<Duration>, Closed> {
+        let mut core = self.core();
+        if core.closed {
+            return Err(Closed);
+        }
+        let until = core.next_deadline();
+        core.driver.state = until.map_or(Sleep::Open, Sleep::Until);
+        Ok(until.map(|at| at.saturating_since(self.clock.now())))
+    }
+
+    pub(crate) fn poll_woken(&self, context: &Context<'_>) -> Poll<()> {
+        let mut core = self.core();
+        if std::mem::take(&mut core.driver.woken) {
+            return Poll::Ready(());
+        }
+        register(&mut core.driver.waker, context.waker());
+        Poll::Pending
+    }
+
+    /// The loop has ended, with goodbyes said or without: nothing waits any more, and the port is
+    /// free.
+    pub(crate) fn end(&self) {
+        let mut wakes = Wakes::default();
+        {
+            let mut core = self.core();
+            core.socket = None;
+            core.leaving = true;
+            core.closed = true;
+            core.node.leave(self.clock.now());
+            self.carry_out(&mut core, &mut wakes);
+            core.quorum.wake_all(&mut wakes);
+        }
+        lock(&self.resolver).take();
+        {
+            let mut outlet = self.outlet();
+            outlet.inbox.close(&mut wakes);
+            outlet.events.close(&mut wakes);
+        }
+        self.ready.set(Err(Closed), &mut wakes);
+        self.ended.set((), &mut wakes);
+        wakes.wake();
+        tracing::info!(local = %self.local_addr, "node ended");
+    }
+}
