@@ -58,11 +58,7 @@ impl ClassicLocks {
         match in_use {
             // A duplicate; or a Rust node asks whether its grant is still in use, and it is.
             Some(caller) if self.callers.get(caller).attempt.bears(id) => {
-                return if by_name {
-                    Ok(())
-                } else {
-                    Err(Rejection::UnmatchedGrant)
-                };
+                return if by_name { Ok(()) } else { Err(Rejection::UnmatchedGrant) };
             }
             // Its release could not be told from that of the present attempt.
             Some(_) if !by_name => return Err(Rejection::UnmatchedGrant),
@@ -74,12 +70,7 @@ impl ClassicLocks {
         // It answered with its old grant instead of the present request's; now it can take that.
         if let Some(caller) = in_use
             && self.stage(caller) == Stage::Asking
-            && self
-                .callers
-                .get(caller)
-                .attempt
-                .unanswered
-                .contains(member.slot)
+            && self.callers.get(caller).attempt.unanswered.contains(member.slot)
         {
             let id = self.callers.get(caller).attempt.id_for(member.extended);
             self.send(member.addr, LockMessageKind::Request, id, entry);
@@ -107,11 +98,7 @@ impl ClassicLocks {
             let late = entry
                 .zip(member)
                 .is_some_and(|(entry, member)| self.note_late_answer(entry, id, member, false));
-            return if late {
-                Ok(())
-            } else {
-                Err(Rejection::UnmatchedDenial)
-            };
+            return if late { Ok(()) } else { Err(Rejection::UnmatchedDenial) };
         } else if !self.repairs.denial_is_no_note
             && let Some(entry) = self.keys.find(key)
         {
@@ -159,28 +146,21 @@ impl ClassicLocks {
     fn asked_under(&self, key: &[u8], id: RequestId, member: Option<Member>) -> Option<Handle> {
         let member = member?;
         let entry = self.keys.find(key)?;
-        self.keys
-            .get(entry)
-            .callers
-            .iter()
-            .copied()
-            .find(|&caller| {
-                let caller = self.callers.get(caller);
-                caller.stage == Stage::Asking
-                    && caller.attempt.id_for(member.extended) == id
-                    && caller.attempt.unanswered.contains(member.slot)
-            })
+        self.keys.get(entry).callers.iter().copied().find(|&caller| {
+            let caller = self.callers.get(caller);
+            caller.stage == Stage::Asking
+                && caller.attempt.id_for(member.extended) == id
+                && caller.attempt.unanswered.contains(member.slot)
+        })
     }
 
     /// The attempt under this id, for whatever key: how the Go library looks for it. A scan, which
     /// only simulations of the unrepaired algorithm pay for.
     fn asking_under(&self, id: RequestId) -> Option<Handle> {
-        (0..self.callers.slots())
-            .filter_map(|slot| self.callers.handle_at(slot))
-            .find(|&caller| {
-                let caller = self.callers.get(caller);
-                caller.stage == Stage::Asking && caller.attempt.bears(id)
-            })
+        (0..self.callers.slots()).filter_map(|slot| self.callers.handle_at(slot)).find(|&caller| {
+            let caller = self.callers.get(caller);
+            caller.stage == Stage::Asking && caller.attempt.bears(id)
+        })
     }
 
     /// The caller that asks for the key or holds it.
@@ -205,11 +185,7 @@ impl ClassicLocks {
             let over = !matches!(caller.stage, Stage::Asking | Stage::Holding);
             let attempt = &mut caller.attempt;
             if over && attempt.bears(id) && attempt.unanswered.remove(member.slot) {
-                let answers = if granted {
-                    &mut attempt.granted
-                } else {
-                    &mut attempt.denied
-                };
+                let answers = if granted { &mut attempt.granted } else { &mut attempt.denied };
                 answers.insert(member.slot);
                 return true;
             }

@@ -67,13 +67,7 @@ impl Attempt {
         self.unanswered.clear();
         self.granted.clear();
         self.denied.clear();
-        (
-            self.id,
-            self.repeats,
-            self.needed,
-            self.counted,
-            self.denier,
-        ) = (id, 0, 0, 0, None);
+        (self.id, self.repeats, self.needed, self.counted, self.denier) = (id, 0, 0, 0, None);
     }
 
     /// The id that a member is asked under and answers with. A Rust node is sent the same request
@@ -143,10 +137,7 @@ pub(super) struct Callers {
 
 impl Callers {
     pub(super) const fn new() -> Self {
-        Self {
-            callers: Slab::new(u32::MAX),
-            spare: Spare::new(),
-        }
+        Self { callers: Slab::new(u32::MAX), spare: Spare::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -166,15 +157,8 @@ impl Callers {
         let mut attempt = self.spare.take().unwrap_or_else(Attempt::new);
         attempt.reset(RequestId::ZERO);
         let stage = Stage::default();
-        let caller = Caller {
-            entry,
-            tries,
-            stage,
-            turned_away: 0,
-            deadline: None,
-            timer: None,
-            attempt,
-        };
+        let caller =
+            Caller { entry, tries, stage, turned_away: 0, deadline: None, timer: None, attempt };
         self.callers.insert(caller).ok()
     }
 
@@ -183,23 +167,16 @@ impl Callers {
     }
 
     pub(super) fn get(&self, caller: Handle) -> &Caller {
-        self.callers
-            .get(caller)
-            .expect("a caller lives while its entry or a timer names it")
+        self.callers.get(caller).expect("a caller lives while its entry or a timer names it")
     }
 
     pub(super) fn get_mut(&mut self, caller: Handle) -> &mut Caller {
-        self.callers
-            .get_mut(caller)
-            .expect("a caller lives while its entry or a timer names it")
+        self.callers.get_mut(caller).expect("a caller lives while its entry or a timer names it")
     }
 
     pub(super) fn remove(&mut self, caller: Handle) {
         if let Some(removed) = self.callers.remove(caller) {
-            debug_assert!(
-                removed.deadline.is_none() && removed.timer.is_none(),
-                "stopped"
-            );
+            debug_assert!(removed.deadline.is_none() && removed.timer.is_none(), "stopped");
             self.spare.put(removed.attempt);
         }
     }

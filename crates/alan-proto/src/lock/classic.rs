@@ -119,11 +119,7 @@ impl ClassicLocks {
         let Ok(joined) = self.members.insert(peer, extended) else {
             return;
         };
-        let member = Member {
-            slot: joined.index(),
-            addr: peer,
-            extended,
-        };
+        let member = Member { slot: joined.index(), addr: peer, extended };
         if self.repairs.follow_membership {
             self.ask_newcomer(member);
         }
@@ -147,10 +143,7 @@ impl ClassicLocks {
             let Some(entry) = self.keys.handle_at(slot) else {
                 continue;
             };
-            self.keys
-                .get_mut(entry)
-                .denied
-                .retain(|denied| *denied != peer);
+            self.keys.get_mut(entry).denied.retain(|denied| *denied != peer);
             if matches!(self.keys.get(entry).holder, Holder::Peer(note) if note.peer == peer) {
                 self.free(entry, rng);
             }
@@ -200,8 +193,9 @@ impl ClassicLocks {
             match due {
                 Due::Deadline(caller) => {
                     self.callers.get_mut(caller).deadline = None;
-                    let why = self.deadline_failure();
+                    let (why, entry) = (self.deadline_failure(), self.callers.get(caller).entry);
                     self.fail(caller, why, rng);
+                    self.keys.discard_if_idle(entry);
                 }
                 Due::Step(caller) => {
                     self.callers.get_mut(caller).timer = None;
@@ -286,9 +280,7 @@ impl ClassicLocks {
         self.advance(now);
         let entry = self.keys.find(key.as_bytes()).ok_or(LockNotHeld)?;
         let callers = self.keys.get(entry).callers.iter();
-        let holding = callers
-            .copied()
-            .find(|&caller| self.stage(caller) == Stage::Holding);
+        let holding = callers.copied().find(|&caller| self.stage(caller) == Stage::Holding);
         let holder = holding.ok_or(LockNotHeld)?;
         self.release_held(entry, rng);
         self.keys.discard_if_idle(entry);
@@ -306,14 +298,8 @@ impl ClassicLocks {
             };
             let lock = LockId(caller.to_bits());
             self.emit(match self.stage(caller) {
-                Stage::Holding => LockEvent::Lost {
-                    lock,
-                    why: LockLoss::Left,
-                },
-                _ => LockEvent::Failed {
-                    lock,
-                    why: LockFailure::Closed,
-                },
+                Stage::Holding => LockEvent::Lost { lock, why: LockLoss::Left },
+                _ => LockEvent::Failed { lock, why: LockFailure::Closed },
             });
             self.drop_caller(caller);
         }
@@ -322,6 +308,7 @@ impl ClassicLocks {
                 continue;
             };
             self.clear_note(entry);
+            self.keys.get_mut(entry).holder = Holder::Nobody;
             self.keys.get_mut(entry).denied.clear();
             self.keys.discard_if_idle(entry);
         }
@@ -396,18 +383,12 @@ impl ClassicLocks {
         if key.is_empty() || key.len() > MAX_KEY {
             return Err(LockError::KeyLength { len: key.len() });
         }
-        let full = LockError::TooManyLocks {
-            limit: self.max_locks,
-        };
+        let full = LockError::TooManyLocks { limit: self.max_locks };
         let entry = self.keys.find_or_insert(key.as_bytes()).ok_or(full)?;
         let waiting = self.keys.get(entry).callers.iter();
-        let waiting = waiting
-            .filter(|&&caller| self.stage(caller) != Stage::Holding)
-            .count();
+        let waiting = waiting.filter(|&&caller| self.stage(caller) != Stage::Holding).count();
         if waiting >= self.max_waiters as usize {
-            return Err(LockError::TooManyWaiters {
-                limit: self.max_waiters,
-            });
+            return Err(LockError::TooManyWaiters { limit: self.max_waiters });
         }
         let limit = self.max_waiters;
         let full = LockError::TooManyWaiters { limit };
@@ -432,29 +413,18 @@ impl ClassicLocks {
 
     fn deadline_failure(&self) -> LockFailure {
         let (have, need) = (self.have, self.need);
-        if self.is_quorate() {
-            LockFailure::TimedOut
-        } else {
-            LockFailure::NoQuorum { have, need }
-        }
+        if self.is_quorate() { LockFailure::TimedOut } else { LockFailure::NoQuorum { have, need } }
     }
 
     pub(super) fn no_quorum(&self) -> LockFailure {
-        LockFailure::NoQuorum {
-            have: self.have,
-            need: self.need,
-        }
+        LockFailure::NoQuorum { have: self.have, need: self.need }
     }
 
     /// The `index`th slot's member.
     pub(super) fn member_at(&self, index: usize) -> Option<Member> {
         let handle = self.members.handle_at(index)?;
         let (&addr, &extended) = self.members.at(handle)?;
-        Some(Member {
-            slot: index,
-            addr,
-            extended,
-        })
+        Some(Member { slot: index, addr, extended })
     }
 
     pub(super) fn member(&self, addr: SocketAddr) -> Option<Member> {
@@ -484,12 +454,7 @@ impl ClassicLocks {
         entry: Handle,
     ) {
         self.keys.retain(entry);
-        self.outputs.push_back(LockOutput::Send {
-            to,
-            kind,
-            id,
-            key: KeySlot(entry),
-        });
+        self.outputs.push_back(LockOutput::Send { to, kind, id, key: KeySlot(entry) });
     }
 
     pub(super) fn emit(&mut self, event: LockEvent) {

@@ -62,8 +62,7 @@ impl ClassicLocks {
             return false;
         }
         let comparable = self.member(from).is_some_and(|member| member.extended);
-        self.asking(entry)
-            .any(|caller| !comparable || self.callers.get(caller).attempt.id < id)
+        self.asking(entry).any(|caller| !comparable || self.callers.get(caller).attempt.id < id)
     }
 
     fn asking(&self, entry: Handle) -> impl Iterator<Item = Handle> + '_ {
@@ -91,6 +90,9 @@ impl ClassicLocks {
             }
         }
         self.send(peer, LockMessageKind::Grant, id, entry);
+        if self.somebody_waits(entry) {
+            self.confirm_grant(entry);
+        }
     }
 
     fn deny(&mut self, entry: Handle, peer: SocketAddr, id: RequestId) {
@@ -200,19 +202,21 @@ impl ClassicLocks {
         self.send(note.peer, LockMessageKind::Grant, note.id, entry);
         let reminded = self.keys.get_mut(entry);
         reminded.reminders = reminded.reminders.saturating_add(1);
-        let somebody_waits = !reminded.denied.is_empty() || !reminded.callers.is_empty();
-        if somebody_waits {
+        if self.somebody_waits(entry) {
             self.confirm_grant(entry);
         }
+    }
+
+    fn somebody_waits(&self, entry: Handle) -> bool {
+        let entry = self.keys.get(entry);
+        !entry.denied.is_empty() || !entry.callers.is_empty()
     }
 
     fn rust_holder(&self, entry: Handle) -> Option<Note> {
         let Holder::Peer(note) = self.keys.get(entry).holder else {
             return None;
         };
-        self.member(note.peer)
-            .filter(|member| member.extended)
-            .map(|_| note)
+        self.member(note.peer).filter(|member| member.extended).map(|_| note)
     }
 
     /// Nobody is noted as holder any more.

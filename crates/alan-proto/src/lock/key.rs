@@ -9,10 +9,7 @@ pub(super) const MAX_KEY: usize = 255;
 
 /// A stored key.
 #[derive(Clone, Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "inline is the point: short keys never allocate"
-)]
+#[allow(clippy::large_enum_variant, reason = "inline is the point: short keys never allocate")]
 pub(super) enum Key {
     Short(heapless::Vec<u8, MAX_KEY, u8>),
     Long(Box<[u8]>),

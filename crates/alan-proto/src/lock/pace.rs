@@ -31,10 +31,7 @@ pub(super) fn reminder(times: u8) -> Duration {
 
 /// The pause after a requester was turned away for the `times`th time (from 1).
 pub(super) fn retry<R: Rng>(times: u8, rng: &mut R) -> Duration {
-    jittered(
-        doubled(RETRY_FIRST, times.saturating_sub(1), RETRY_MOST),
-        rng,
-    )
+    jittered(doubled(RETRY_FIRST, times.saturating_sub(1), RETRY_MOST), rng)
 }
 
 /// The pause of a woken waiter that was turned away more than once.
@@ -72,14 +69,9 @@ mod tests {
     #[test]
     fn pauses_double_up_to_their_limit_and_stay_within_a_quarter() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        for (times, expected) in [
-            (1, 250),
-            (2, 500),
-            (3, 1_000),
-            (4, 2_000),
-            (5, 2_000),
-            (255, 2_000),
-        ] {
+        for (times, expected) in
+            [(1, 250), (2, 500), (3, 1_000), (4, 2_000), (5, 2_000), (255, 2_000)]
+        {
             for _ in 0..100 {
                 let millis = retry(times, &mut rng).as_millis();
                 assert!(
@@ -104,10 +96,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         for _ in 0..1_000 {
             let pause = handover(&mut rng);
-            assert!(
-                pause >= HANDOVER && pause < HANDOVER + HANDOVER_SPREAD,
-                "{pause:?}"
-            );
+            assert!(pause >= HANDOVER && pause < HANDOVER + HANDOVER_SPREAD, "{pause:?}");
         }
     }
 }

@@ -25,13 +25,7 @@ impl ClassicLocks {
             Holder::Peer(note) => {
                 self.confirm_grant(entry);
                 if self.callers.get(caller).tries {
-                    self.fail(
-                        caller,
-                        LockFailure::Held {
-                            by: Some(note.peer),
-                        },
-                        rng,
-                    );
+                    self.fail(caller, LockFailure::Held { by: Some(note.peer) }, rng);
                 } else {
                     self.wait(caller, Stage::Noted);
                 }
@@ -47,9 +41,7 @@ impl ClassicLocks {
         self.clear_notes_of_former_attempt(caller);
         let asking = self.callers.get_mut(caller);
         let aged = self.repairs.deny_while_asking;
-        asking
-            .attempt
-            .reset(request_id(aged, asking.turned_away, rng));
+        asking.attempt.reset(request_id(aged, asking.turned_away, rng));
         asking.stage = Stage::Asking;
         for slot in 0..self.members.slots() {
             if let Some(member) = self.member_at(slot) {
@@ -73,12 +65,7 @@ impl ClassicLocks {
             let asking = self.callers.get(caller);
             if !member.extended && asking.attempt.may_deny(slot) {
                 let entry = asking.entry;
-                self.send(
-                    member.addr,
-                    LockMessageKind::Release,
-                    RequestId::ZERO,
-                    entry,
-                );
+                self.send(member.addr, LockMessageKind::Release, RequestId::ZERO, entry);
             }
         }
     }
@@ -171,12 +158,7 @@ impl ClassicLocks {
             }
             let id = attempt.id_for(member.extended);
             if !member.extended {
-                self.send(
-                    member.addr,
-                    LockMessageKind::Release,
-                    RequestId::ZERO,
-                    entry,
-                );
+                self.send(member.addr, LockMessageKind::Release, RequestId::ZERO, entry);
             }
             self.send(member.addr, LockMessageKind::Request, id, entry);
         }
@@ -209,9 +191,7 @@ impl ClassicLocks {
         let entry = holding.entry;
         self.clear_note(entry);
         self.keys.get_mut(entry).holder = Holder::Here;
-        self.emit(LockEvent::Granted {
-            lock: LockId(caller.to_bits()),
-        });
+        self.emit(LockEvent::Granted { lock: LockId(caller.to_bits()) });
     }
 
     /// The attempt was denied: a try fails, a lock waits and then asks again.
@@ -240,19 +220,14 @@ impl ClassicLocks {
         if yielding.tries {
             return self.fail(caller, LockFailure::Held { by: Some(to) }, rng);
         }
-        let entry = yielding.entry;
         self.wait(caller, Stage::Noted);
-        self.confirm_grant(entry);
     }
 
     /// Ends an attempt without the lock; the caller is left for the next stage to be set.
     fn stop_asking(&mut self, caller: Handle) {
         self.withdraw(caller);
-        let told = if self.repairs.release_on_giving_up {
-            Told::Asked(caller)
-        } else {
-            Told::Nobody
-        };
+        let told =
+            if self.repairs.release_on_giving_up { Told::Asked(caller) } else { Told::Nobody };
         self.tell_denied(self.callers.get(caller).entry, told);
     }
 
@@ -306,9 +281,7 @@ impl ClassicLocks {
     pub(super) fn release_held<R: Rng>(&mut self, entry: Handle, rng: &mut R) {
         let holding = self.keys.get(entry).callers.iter().copied();
         let mut holding = holding.filter(|&caller| self.stage(caller) == Stage::Holding);
-        let id = holding
-            .next()
-            .map_or(RequestId::ZERO, |first| self.callers.get(first).attempt.id);
+        let id = holding.next().map_or(RequestId::ZERO, |first| self.callers.get(first).attempt.id);
         for slot in 0..self.members.slots() {
             if let Some(member) = self.member_at(slot) {
                 self.send_release(member, id, entry);
@@ -328,20 +301,14 @@ impl ClassicLocks {
             if self.stage(caller) == Stage::Holding {
                 self.drop_caller(caller);
                 if let Some(why) = loss {
-                    self.emit(LockEvent::Lost {
-                        lock: LockId(caller.to_bits()),
-                        why,
-                    });
+                    self.emit(LockEvent::Lost { lock: LockId(caller.to_bits()), why });
                 }
             }
         }
     }
 
     pub(super) fn fail<R: Rng>(&mut self, caller: Handle, why: LockFailure, rng: &mut R) {
-        self.emit(LockEvent::Failed {
-            lock: LockId(caller.to_bits()),
-            why,
-        });
+        self.emit(LockEvent::Failed { lock: LockId(caller.to_bits()), why });
         self.remove_caller(caller, rng);
     }
 
@@ -360,10 +327,7 @@ impl ClassicLocks {
         self.timers.stop_in(&mut dropped.timer);
         self.timers.stop_in(&mut dropped.deadline);
         let entry = dropped.entry;
-        self.keys
-            .get_mut(entry)
-            .callers
-            .retain(|other| *other != caller);
+        self.keys.get_mut(entry).callers.retain(|other| *other != caller);
         self.callers.remove(caller);
     }
 

@@ -59,11 +59,7 @@ impl Entry {
         let mut denied = core::mem::take(&mut self.denied);
         callers.clear();
         denied.clear();
-        *self = Self {
-            callers,
-            denied,
-            ..Self::default()
-        };
+        *self = Self { callers, denied, ..Self::default() };
     }
 }
 
@@ -102,13 +98,7 @@ pub(super) struct KeyTable {
 impl KeyTable {
     pub(super) const fn new(max: u32, max_long: u32, max_len: usize, hash_key: HashKey) -> Self {
         let entries = Map::new(max, hash_key);
-        Self {
-            entries,
-            spare: Spare::new(),
-            long: 0,
-            max_long,
-            max_len,
-        }
+        Self { entries, spare: Spare::new(), long: 0, max_long, max_len }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -147,25 +137,17 @@ impl KeyTable {
     }
 
     pub(super) fn key(&self, entry: Handle) -> &[u8] {
-        let (key, _) = self
-            .entries
-            .at(entry)
-            .expect("an entry lives while something names it");
+        let (key, _) = self.entries.at(entry).expect("an entry lives while something names it");
         key.as_bytes()
     }
 
     pub(super) fn get(&self, entry: Handle) -> &Entry {
-        let (_, value) = self
-            .entries
-            .at(entry)
-            .expect("an entry lives while something names it");
+        let (_, value) = self.entries.at(entry).expect("an entry lives while something names it");
         value
     }
 
     pub(super) fn get_mut(&mut self, entry: Handle) -> &mut Entry {
-        self.entries
-            .at_mut(entry)
-            .expect("an entry lives while something names it")
+        self.entries.at_mut(entry).expect("an entry lives while something names it")
     }
 
     /// One more output names the entry.
@@ -183,19 +165,12 @@ impl KeyTable {
 
     /// Forgets the key if there is nothing to know of it.
     pub(super) fn discard_if_idle(&mut self, entry: Handle) {
-        if self
-            .entries
-            .at(entry)
-            .is_none_or(|(_, value)| !value.is_idle())
-        {
+        if self.entries.at(entry).is_none_or(|(_, value)| !value.is_idle()) {
             return;
         }
         if let Some((key, mut value)) = self.entries.remove_at(entry) {
             self.long -= u32::from(matches!(key, Key::Long(_)));
-            debug_assert!(
-                value.lease.is_none() && value.reminder.is_none(),
-                "timers are stopped"
-            );
+            debug_assert!(value.lease.is_none() && value.reminder.is_none(), "timers are stopped");
             value.clear();
             self.spare.put(value);
         }
