@@ -45,3 +45,10 @@ pub use events::{Event, Events};
 pub use node::Node;
 pub use operation::{LockGuard, Replies, Sent};
 pub use runtime::{Runtime, Task};
+
+// The core's words that the handle's users meet.
+pub use alan_proto::envelope::Key;
+pub use alan_proto::{
+    Config, Incarnation, LeaveReason, LockNotHeld, PeerInfo, Refusal, Rejection, RequestId, Stats,
+    Usage, Warning,
+};

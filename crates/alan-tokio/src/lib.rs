@@ -1,4 +1,95 @@
 //! A cluster of nodes that find each other, talk and share locks over UDP, under tokio.
+//!
+//! ```no_run
+//! use alan_tokio::Node;
+//!
+//! # async fn write_report() {}
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let node = Node::builder()
+//!     .dns("my-cluster.local")     // or .peers(["10.0.0.2", "10.0.0.3"])
+//!     .key_from_env("ALAN_KEY")?   // optional
+//!     .cluster_size(3)
+//!     .start()
+//!     .await?;
+//!
+//! node.broadcast(b"hello").await?;
+//!
+//! let peer = node.peers()[0].addr;
+//! let reply = node.request(peer, b"ping").await?;
+//! println!("{reply:?}");
+//!
+//! let guard = node.lock("nightly-report").await?;
+//! write_report().await;
+//! guard.release().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What there is
+//!
+//! | to | use |
+//! | --- | --- |
+//! | start and stop | [`Node::builder`], [`Builder::start`], [`Node::ready`], [`Node::shutdown`] |
+//! | send | [`Node::broadcast`], [`Node::send_to`] |
+//! | ask | [`Node::request`], [`Node::request_all`] |
+//! | receive and answer | [`Node::serve`] or [`Node::incoming`], [`Request::reply`] |
+//! | lock | [`Node::lock`], [`Node::try_lock`], [`LockGuard`], [`Node::unlock`] |
+//! | wait for enough nodes | [`Builder::cluster_size`], [`Node::wait_for_quorum`], [`Node::has_quorum`] |
+//! | see who comes and goes | [`Node::events`], [`Node::on_peer_join`], [`Node::on_peer_leave`], [`Node::peers`] |
+//! | watch | [`Node::stats`], [`Node::usage`], `tracing` events, feature `metrics` |
+//!
+//! Operations that wait are builders, with a `timeout` each; they begin when they are awaited, and
+//! are cancelled completely by being dropped. So `tokio::time::timeout`, `select!` and aborted
+//! tasks leave nothing behind.
+//!
+//! # A service
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use alan_tokio::{Message, Node};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let [first, second] = ["127.90.1.1", "127.90.1.2"];
+//! let start = |address: &str| {
+//!     Node::builder()
+//!         .peers([first, second])
+//!         .bind(address.parse::<std::net::IpAddr>().expect("an address"))
+//!         .cluster_size(2)
+//!         .start()
+//! };
+//! let (server, client) = (start(first).await?, start(second).await?);
+//!
+//! // Requests of one peer are handled one after the other, those of several at the same time.
+//! server.serve(|message| async move {
+//!     if let Message::Request(request) = message {
+//!         let answer = request.payload().to_ascii_uppercase();
+//!         if let Err(error) = request.reply(answer) {
+//!             eprintln!("no reply: {error}");
+//!         }
+//!     }
+//! })?;
+//!
+//! client.wait_for_quorum().timeout(Duration::from_secs(10)).await?;
+//! let reply = client
+//!     .request(server.local_addr(), "hello")
+//!     .timeout(Duration::from_secs(10))
+//!     .await?;
+//! assert_eq!(&reply[..], b"HELLO");
+//!
+//! client.shutdown().await;
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it runs
+//!
+//! A node is one task, which receives and keeps time; it works under the current-thread and the
+//! multi-thread runtime, and any number of nodes can live in one process. Sending and sealing
+//! happen on the task that asks for it. The runtime needs its time and IO drivers. When the runtime
+//! goes away, so does the node, without a goodbye: its peers notice after their heartbeat timeout.
 #![forbid(unsafe_code)]
 
 mod task;
@@ -9,9 +100,10 @@ use alan_driver::{Driver, Runtime, Task};
 use tokio::runtime::Handle;
 
 pub use alan_driver::{
-    BroadcastError, Closed, Event, Events, Incoming, IncomingTaken, LockError, LockGuard, LockLost,
-    Message, Missing, NodeStats, NodeUsage, QuorumError, Replies, Reply, ReplyError, Request,
-    RequestAllError, RequestError, SendError, Sent, StartError,
+    BroadcastError, Closed, Config, Event, Events, Incarnation, Incoming, IncomingTaken, Key,
+    LeaveReason, LockError, LockGuard, LockLost, LockNotHeld, Message, Missing, NodeStats,
+    NodeUsage, PeerInfo, QuorumError, Refusal, Rejection, Replies, Reply, ReplyError, Request,
+    RequestAllError, RequestError, RequestId, SendError, Sent, StartError, Stats, Usage, Warning,
 };
 pub use alan_driver::{clock, config, discovery, operation, socket};
 
