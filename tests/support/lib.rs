@@ -14,3 +14,8 @@ pub fn loopback_addresses(count: u8) -> Vec<IpAddr> {
     let [.., third, fourth] = std::process::id().wrapping_add(block * 257).to_be_bytes();
     (1..=count).map(|last| Ipv4Addr::new(127, third.max(1), fourth, last).into()).collect()
 }
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -53,6 +53,42 @@ fn the_story_has_every_step_and_no_escape_codes_in_a_pipe() {
     assert!(!text.contains('\x1b'), "{text:?}");
 }
 
+/// The story without what differs from run to run: numbers, and their units of time.
+fn without_numbers(story: &str) -> Vec<String> {
+    let word = |word: &str| match word {
+        "µs" | "ms" => "(time)".to_owned(),
+        _ if word.contains(|c: char| c.is_ascii_digit()) && !word.ends_with('.') => "#".to_owned(),
+        _ => word.to_owned(),
+    };
+    story
+        .lines()
+        .map(|line| line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+/// With `ALAN_BLESS=1` in the environment the README gets what this run printed.
+#[test]
+fn the_readme_shows_what_the_demo_prints() {
+    const BEGIN: &str = "<!-- demo output -->\n";
+    const END: &str = "<!-- end -->";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(path).expect("the README is there");
+    let begin = readme.find(BEGIN).expect("the README has a place for it") + BEGIN.len();
+    let end = begin + readme[begin..].find(END).expect("the place has an end");
+    let printed = String::from_utf8(demo(&[]).stdout).expect("UTF-8");
+    let printed = format!("```text\n{printed}```\n");
+    if std::env::var_os("ALAN_BLESS").is_some() {
+        let blessed = [&readme[..begin], &printed, &readme[end..]].concat();
+        std::fs::write(path, blessed).expect("the README can be written");
+        return;
+    }
+    assert_eq!(
+        without_numbers(&readme[begin..end]),
+        without_numbers(&printed),
+        "run this test with ALAN_BLESS=1 to record a new run"
+    );
+}
+
 fn spoiled(what: &str, step: &str) {
     let output = demo(&["--json", "--sabotage", what]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
