@@ -70,7 +70,7 @@ impl Laid {
         }
         Ok(self
             .lay("dns", layer.dns.as_ref(), |settings, host| settings.dns(host.to_string()))
-            .lay("peers", layer.peers.as_ref(), |settings, hosts| settings.peers(hosts)))
+            .lay("peers", layer.peers.as_ref(), Settings::peers))
     }
 
     fn key(
