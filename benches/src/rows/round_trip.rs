@@ -1,0 +1,63 @@
+//! A request of 64 bytes and its reply, against a datagram of 64 bytes there and back.
+
+use crate::bare::{BatchEcho, Echo};
+use crate::cluster::Places;
+use crate::statistics::Sample;
+use crate::{Failure, measure};
+
+const OPERATIONS: u32 = 2_000;
+const PAYLOAD: [u8; 64] = [1; 64];
+
+pub(super) fn plain(repetitions: u32) -> Result<Vec<Sample>, Failure> {
+    run(repetitions, false, false)
+}
+
+/// Against an echo in clear text: what it takes to have a cluster that is sealed.
+pub(super) fn sealed(repetitions: u32) -> Result<Vec<Sample>, Failure> {
+    run(repetitions, true, false)
+}
+
+/// Against an echo that seals too: what is ours of that.
+pub(super) fn sealed_against_sealed(repetitions: u32) -> Result<Vec<Sample>, Failure> {
+    run(repetitions, true, true)
+}
+
+fn run(repetitions: u32, sealed: bool, baseline_sealed: bool) -> Result<Vec<Sample>, Failure> {
+    measure::runtime()?.block_on(async {
+        let places = Places::new(2)?;
+        let _echo = places.spawn_echo(2, sealed);
+        let node = places.start(1, sealed).await?;
+        places.meet(&node).await?;
+        let mut bare = Echo::start(baseline_sealed)?;
+        measure::interleave(
+            repetitions,
+            OPERATIONS,
+            async |operations| {
+                for _ in 0..operations {
+                    let reply = node.request(places.node(2), &PAYLOAD).await?;
+                    if reply[..] != PAYLOAD {
+                        return Err("the reply is not what was asked".into());
+                    }
+                }
+                Ok(())
+            },
+            async |operations| bare.round_trips(operations, &PAYLOAD).await,
+        )
+        .await
+    })
+}
+
+/// What of the ratio is due to the system calls that alan makes: both sides are bare.
+pub(super) fn batch_echo(repetitions: u32) -> Result<Vec<Sample>, Failure> {
+    measure::runtime()?.block_on(async {
+        let mut batches = BatchEcho::start()?;
+        let mut bare = Echo::start(false)?;
+        measure::interleave(
+            repetitions,
+            OPERATIONS,
+            async |operations| batches.round_trips(operations, &PAYLOAD).await,
+            async |operations| bare.round_trips(operations, &PAYLOAD).await,
+        )
+        .await
+    })
+}
