@@ -51,7 +51,7 @@ fn doubled(first: Duration, times: u8, most: Duration) -> Duration {
 
 /// Give or take a quarter.
 fn jittered<R: Rng>(pause: Duration, rng: &mut R) -> Duration {
-    pause - pause / 4 + up_to(pause / 2, rng)
+    pause * 3 / 4 + up_to(pause / 2, rng)
 }
 
 fn up_to<R: Rng>(most: Duration, rng: &mut R) -> Duration {

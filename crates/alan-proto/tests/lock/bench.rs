@@ -135,6 +135,12 @@ impl Bench {
         self.now = end;
     }
 
+    /// Lets time pass until the next timer has fired.
+    pub(crate) fn pass_to_next_timeout(&mut self) {
+        self.now = self.locks.next_timeout().expect("a timer is armed");
+        self.locks.handle_timeout(self.now, &mut self.rng);
+    }
+
     /// Everything that was put out since the last time, taken apart.
     pub(crate) fn outputs(&mut self) -> (Vec<Sent>, Vec<LockEvent>) {
         let (mut messages, mut events) = (Vec::new(), Vec::new());

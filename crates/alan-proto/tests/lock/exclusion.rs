@@ -47,7 +47,7 @@ fn drain(net: &mut Net, limit: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn three_rust_nodes_exclude_each_other_in_any_order_and_leave_nothing_behind(seed: u64) {

@@ -10,3 +10,4 @@ mod local;
 mod quorum;
 mod exclusion;
 mod progress;
+mod properties;

@@ -246,7 +246,7 @@ impl Net {
                     let key = self.sites[index].locks.key(slot).to_vec();
                     self.sites[index].locks.sent(slot);
                     let to = (0..self.sites.len()).find(|other| address(*other) == to);
-                    self.send(index, to.expect("all peers are nodes"), kind, id, key);
+                    self.send(index, to.expect("all peers are nodes"), kind, id, &key);
                 }
                 LockOutput::Event(LockEvent::Granted { lock }) => {
                     self.clashes += usize::from(self.holder().is_some());
@@ -258,12 +258,15 @@ impl Net {
                     self.sites[index].waiting -= 1;
                     self.sites[index].failed.push(why);
                 }
+                LockOutput::Event(LockEvent::Lost { lock, .. }) => {
+                    self.sites[index].holds.take_if(|held| *held == lock);
+                }
                 LockOutput::Event(other) => panic!("unexpected: {other:?}"),
             }
         }
     }
 
-    fn send(&mut self, from: usize, to: usize, kind: LockMessageKind, id: RequestId, key: Vec<u8>) {
+    fn send(&mut self, from: usize, to: usize, kind: LockMessageKind, id: RequestId, key: &[u8]) {
         if self.below(100) < self.weather.lost {
             return;
         }
@@ -278,7 +281,7 @@ impl Net {
             }
             self.sequence += 1;
             let sequence = self.sequence;
-            self.flights.push(Flight { at, sequence, from, to, kind, id, key: key.clone() });
+            self.flights.push(Flight { at, sequence, from, to, kind, id, key: key.to_vec() });
         }
     }
 }

@@ -341,8 +341,7 @@ fn a_requester_that_was_turned_away_more_often_has_the_smaller_id() {
     for _ in 0..5 {
         bench.receive(peer(1), Deny, last).expect("it answers");
         bench.messages();
-        let asks_again = bench.locks.next_timeout().expect("asks again by itself");
-        bench.pass(asks_again.saturating_since(bench.now).as_millis() as u64 + 1);
+        bench.pass_to_next_timeout();
         let requests = bench.messages();
         let next = requests.iter().find(|sent| sent.kind == Request).expect("asks again").id;
         assert!(next < last);
