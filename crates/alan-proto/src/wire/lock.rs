@@ -50,8 +50,8 @@ impl LockMessageKind {
 pub struct LockMessage<'a> {
     /// Which step.
     pub kind: LockMessageKind,
-    /// Ties a grant or a denial to its request. A release carries [`RequestId::ZERO`], and its
-    /// receiver does not look at it.
+    /// Ties a grant or a denial to its request. A release carries [`RequestId::ZERO`] to a classic
+    /// peer, which does not look at it, and to a Rust node the id of the request that it ends.
     pub id: RequestId,
     /// The key's bytes, 0 to 65,535 of them and of any value: only a caller's keys are checked.
     pub key: &'a [u8],
