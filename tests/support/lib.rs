@@ -1,5 +1,9 @@
-//! What the cross-crate tests share: loopback addresses that no other test uses.
+//! What the cross-crate tests share: loopback addresses that no other test uses, and hosts in
+//! network namespaces.
 #![forbid(unsafe_code)]
+
+#[cfg(target_os = "linux")]
+pub mod namespace;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};

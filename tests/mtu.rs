@@ -5,21 +5,18 @@
 //! Where that is not permitted, it says so and is skipped.
 #![cfg(target_os = "linux")]
 
-use std::env;
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::process::{self, Child, Command, Stdio};
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use alan_driver::socket::{ReceiveBuffers, Socket};
+use alan_tokio::Message;
+use alan_workspace::namespace::{self, Namespaces, Part};
 use rustix::net::sockopt::{
     Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
 };
 
-/// Tells a process inside a namespace which part to play.
-const PART: &str = "ALAN_TEST_MTU_PART";
 const PATIENCE: Duration = Duration::from_secs(30);
 const PORT: u16 = 5000;
 const PAYLOAD: usize = 4_096;
@@ -36,28 +33,89 @@ fn payloads_of_4096_bytes_cross_a_link_of_1500_in_both_directions_over_ipv6() {
     cross("payloads_of_4096_bytes_cross_a_link_of_1500_in_both_directions_over_ipv6", V6, 64);
 }
 
+#[test]
+fn sealed_requests_and_broadcasts_of_4096_bytes_cross_a_link_of_1500_between_nodes() {
+    let test = "sealed_requests_and_broadcasts_of_4096_bytes_cross_a_link_of_1500_between_nodes";
+    let [near, far] = V4;
+    match namespace::part().as_deref() {
+        Some("echo") => return run(answering_node(far, near)),
+        Some("send") => return run(asking_node(near, far)),
+        Some(part) => panic!("there is no part {part}"),
+        None => {}
+    }
+    direct(test, V4, 24);
+}
+
 /// Plays the part that the environment names, or else directs the two that play them.
 fn cross(test: &str, [near, far]: [&str; 2], prefix: u8) {
     let address = |ip: &str| SocketAddr::new(ip.parse().expect("an address"), PORT);
-    match env::var(PART).as_deref() {
-        Ok("echo") => return echo(address(far)),
-        Ok("send") => return send(address(near), address(far)),
-        Ok(part) => panic!("there is no part {part}"),
-        Err(_) => {}
+    match namespace::part().as_deref() {
+        Some("echo") => return echo(address(far)),
+        Some("send") => return send(address(near), address(far)),
+        Some(part) => panic!("there is no part {part}"),
+        None => {}
     }
-    let namespaces = match Namespaces::new(near, far, prefix) {
-        Ok(namespaces) => namespaces,
-        Err(why) => {
-            // Past the harness, which keeps what a passing test prints to itself.
-            writeln!(io::stderr(), "SKIPPED: {test}: {why}").expect("stderr takes it");
-            return;
-        }
-    };
+    direct(test, [near, far], prefix);
+}
+
+/// Has one part echo and the other send, and holds the sender to its success.
+fn direct(test: &str, [near, far]: [&str; 2], prefix: u8) {
+    let Some(namespaces) = Namespaces::new(test, near, far, prefix) else { return };
     let mut echo = Part::start(&namespaces.names[1], test, "echo");
     echo.wait_until_ready();
-    let mut send = Part::start(&namespaces.names[0], test, "send");
-    let status = send.0.wait().expect("it is our child");
+    let status = Part::start(&namespaces.names[0], test, "send").wait();
     assert!(status.success(), "the datagram did not come back: {status}");
+}
+
+fn run(part: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be made").block_on(async {
+        tokio::time::timeout(2 * PATIENCE, part).await.expect("it ends in time");
+    });
+}
+
+async fn node(local: &str, peer: &str) -> alan_tokio::Node {
+    let local: IpAddr = local.parse().expect("an address");
+    let key = alan_tokio::Key::from_bytes(&[7; 32]).expect("32 bytes");
+    let node = alan_tokio::Node::builder().peers([peer]).bind(local).key(key).buffer_size(8_192);
+    node.start().await.expect("the namespace has this address")
+}
+
+/// Answers each request with its own bytes, and each message with a message, until it is killed.
+async fn answering_node(local: &str, peer: &str) {
+    let node = node(local, peer).await;
+    let mut incoming = node.incoming().expect("nobody else reads");
+    println!("\nready");
+    while let Some(message) = incoming.recv().await {
+        match message {
+            Message::Request(request) => {
+                let payload = request.payload().clone();
+                request.reply(payload).expect("the link takes it");
+            }
+            Message::Data { from, payload } => {
+                node.send_to(from, payload).expect("the link takes it");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn asking_node(local: &str, peer: &str) {
+    let payload = payload();
+    let node = node(local, peer).await;
+    let mut events = node.events();
+    while node.peer_count() == 0 && events.recv().await.is_some() {}
+    let peer = node.peers()[0].addr;
+    let reply = node.request(peer, &payload).timeout(PATIENCE).await.expect("it is answered");
+    assert!(reply == payload, "the reply is another");
+    let mut incoming = node.incoming().expect("nobody else reads");
+    node.broadcast(&payload).await.expect("the link takes it");
+    let message = incoming.recv().await.expect("the node runs");
+    assert!(*message.payload() == payload, "the message is another");
+}
+
+fn payload() -> Vec<u8> {
+    (0..PAYLOAD).map(|n| (n % 251).try_into().expect("small")).collect()
 }
 
 /// Sends back whatever comes, until it is killed.
@@ -79,7 +137,7 @@ fn echo(local: SocketAddr) {
 /// Sends until the same comes back.
 fn send(local: SocketAddr, to: SocketAddr) {
     assert_unfragmented_does_not_fit(local.ip(), to);
-    let payload: Vec<u8> = (0..PAYLOAD).map(|n| (n % 251).try_into().expect("small")).collect();
+    let payload = payload();
     let socket = Socket::bind(local).expect("the namespace has this address");
     let mut buffers = ReceiveBuffers::new();
     let deadline = Instant::now() + PATIENCE;
@@ -115,82 +173,4 @@ fn assert_unfragmented_does_not_fit(ip: IpAddr, to: SocketAddr) {
     .expect("the option can be set");
     let error = socket.send_to(&[0; PAYLOAD], to).expect_err("it needs fragments");
     assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MSGSIZE.raw_os_error()));
-}
-
-/// This test again, inside a namespace. Killed when dropped.
-struct Part(Child);
-
-impl Part {
-    fn start(namespace: &str, test: &str, part: &str) -> Self {
-        let child = Command::new("ip")
-            .args(["netns", "exec", namespace])
-            .arg(env::current_exe().expect("the test has a path"))
-            .args(["--exact", test, "--nocapture"])
-            .env(PART, part)
-            .stdout(if part == "echo" { Stdio::piped() } else { Stdio::null() })
-            .spawn()
-            .expect("the namespace is there, so ip is too");
-        Self(child)
-    }
-
-    fn wait_until_ready(&mut self) {
-        let output = self.0.stdout.take().expect("it is piped");
-        let ready = BufReader::new(output).lines().map_while(Result::ok).any(|l| l == "ready");
-        assert!(ready, "the echo did not get ready");
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Two namespaces and a link between them. Deleted when dropped, and the link with them.
-struct Namespaces {
-    names: [String; 2],
-}
-
-/// The first namespace of a machine is made in several steps, which two tests must not mix.
-static MAKING: Mutex<()> = Mutex::new(());
-
-impl Namespaces {
-    fn new(near: &str, far: &str, prefix: u8) -> Result<Self, String> {
-        let _making = MAKING.lock().expect("making them does not panic");
-        let name = |end| format!("alan-mtu-{}-{prefix}-{end}", process::id());
-        let namespaces = Self { names: [name("near"), name("far")] };
-        let [a, b] = &namespaces.names;
-        ip(&format!("netns add {a}"))?;
-        ip(&format!("netns add {b}"))?;
-        ip(&format!(
-            "-n {a} link add link0 mtu 1500 type veth peer name link0 mtu 1500 netns {b}"
-        ))?;
-        for (namespace, address) in [(a, near), (b, far)] {
-            let nodad = if address.contains(':') { "nodad" } else { "" };
-            ip(&format!("-n {namespace} addr add {address}/{prefix} dev link0 {nodad}"))?;
-            ip(&format!("-n {namespace} link set link0 up"))?;
-        }
-        Ok(namespaces)
-    }
-}
-
-impl Drop for Namespaces {
-    fn drop(&mut self) {
-        for name in &self.names {
-            // It may never have been made.
-            let _ = ip(&format!("netns del {name}"));
-        }
-    }
-}
-
-fn ip(arguments: &str) -> Result<(), String> {
-    let output = Command::new("ip")
-        .args(arguments.split_whitespace())
-        .output()
-        .map_err(|error| format!("ip: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("ip {arguments}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
