@@ -74,13 +74,6 @@ struct Expected {
     matched: bool,
 }
 
-/// A question of our node, with its id blanked out.
-#[derive(PartialEq, Eq)]
-struct Question {
-    to: SocketAddr,
-    blank: Vec<u8>,
-}
-
 struct Replay<'c> {
     entries: &'c [Entry],
     at: SocketAddr,
@@ -88,10 +81,12 @@ struct Replay<'c> {
     expected: Vec<Expected>,
     /// The last entry matched in each lane.
     reached: BTreeMap<Lane, usize>,
-    /// Ids that the recorded node drew: what it asked, and our node's id in its place.
+    /// What the recorded node asked, id blanked out, by the id that it drew.
     recorded: BTreeMap<RequestId, Vec<u8>>,
+    /// The id that our node drew in the place of a recorded one.
     ours: BTreeMap<RequestId, RequestId>,
-    asked: Vec<(Question, RequestId)>,
+    /// What our node asked, id blanked out, in order.
+    asked: Vec<(Vec<u8>, RequestId)>,
     deviations: Deviations,
 }
 
@@ -125,6 +120,7 @@ pub(crate) fn play(
         replay.node.introduce(start);
     }
     replay.compare(start, Cause::Timer);
+    // What was sent to it before it started, nobody heard.
     for (index, entry) in entries.iter().enumerate().skip(first) {
         replay.run_until(entry.moment());
         replay.input(index, entry);
@@ -268,7 +264,7 @@ impl Replay<'_> {
         };
         let latest = || {
             let mut asked = self.asked.iter().rev();
-            let same = asked.find(|(asked, _)| asked.blank == *question);
+            let same = asked.find(|(asked, _)| asked == question);
             same.map(|(_, ours)| *ours)
         };
         let ours = self.ours.get(&id).copied().or_else(latest)?;
@@ -287,11 +283,10 @@ impl Replay<'_> {
                     words: said(self.at, &output),
                 }),
             }
-            if let Output::Sent { to, message } = &output
+            if let Output::Sent { message, .. } = &output
                 && let Some(id) = question_id(message)
             {
-                let blank = blanked(message);
-                self.asked.push((Question { to: *to, blank }, id));
+                self.asked.push((blanked(message), id));
             }
         }
     }
