@@ -167,8 +167,9 @@ pub(super) const REASONS: &[Reason] = &[
     Reason {
         title: "A broadcast needs the quorum",
         text: "With a cluster size, and too few nodes here, the Go library sends to those that are \
-            here. Ours returns an error, as for everything that is meant for the whole cluster; \
-            a message to one address is sent.",
+            here. Ours waits for the quorum, as for everything that is meant for the whole \
+            cluster; the core, which never waits, returns an error. A message to one address is \
+            sent.",
         runs: Run::BOTH,
         differences: &[
             missing("quorum-gate with 5", &[23]),
