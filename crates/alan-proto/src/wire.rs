@@ -76,14 +76,8 @@ impl<'a> Message<'a> {
             LEAVE => Self::Leave(Control::decode(&mut reader)?),
             HEARTBEAT => Self::Heartbeat(Control::decode(&mut reader)?),
             DATA => Self::Data(payload),
-            REQUEST => Self::Request {
-                id: reader.request_id()?,
-                body: reader.rest(),
-            },
-            RESPONSE => Self::Response {
-                id: reader.request_id()?,
-                body: reader.rest(),
-            },
+            REQUEST => Self::Request { id: reader.request_id()?, body: reader.rest() },
+            RESPONSE => Self::Response { id: reader.request_id()?, body: reader.rest() },
             other => {
                 let kind =
                     LockMessageKind::from_byte(other).ok_or(DecodeError::UnknownType(other))?;

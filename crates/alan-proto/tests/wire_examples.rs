@@ -40,24 +40,12 @@ fn every_example_means_what_it_says() {
 fn every_message_has_an_example_of_its_own() {
     let mut counts = BTreeMap::new();
     for example in examples() {
-        let verb = example
-            .claim
-            .split(' ')
-            .next()
-            .expect("a claim has a verb")
-            .to_owned();
-        let kind = if example.claim.contains("incarnation=") {
-            "extended"
-        } else {
-            "classic"
-        };
+        let verb = example.claim.split(' ').next().expect("a claim has a verb").to_owned();
+        let kind = if example.claim.contains("incarnation=") { "extended" } else { "classic" };
         *counts.entry((verb, kind)).or_insert(0) += 1;
     }
     for verb in ["JOIN", "LEAVE", "HEARTBEAT"] {
-        assert!(
-            counts.contains_key(&(verb.to_owned(), "extended")),
-            "{verb} with a session block"
-        );
+        assert!(counts.contains_key(&(verb.to_owned(), "extended")), "{verb} with a session block");
     }
     for verb in [
         "JOIN",
@@ -98,21 +86,9 @@ fn document() -> String {
 
 fn examples() -> Vec<Example> {
     let document = document();
-    let blocks: Vec<_> = document
-        .split("```example\n")
-        .skip(1)
-        .map(example)
-        .collect();
-    assert_eq!(
-        blocks.len(),
-        document.matches("```example").count(),
-        "a block was overlooked"
-    );
-    assert_eq!(
-        2 * blocks.len(),
-        document.matches("```").count(),
-        "a block is left open"
-    );
+    let blocks: Vec<_> = document.split("```example\n").skip(1).map(example).collect();
+    assert_eq!(blocks.len(), document.matches("```example").count(), "a block was overlooked");
+    assert_eq!(2 * blocks.len(), document.matches("```").count(), "a block is left open");
     blocks
 }
 
@@ -125,10 +101,7 @@ fn example(from_block: &str) -> Example {
         .flat_map(str::split_whitespace)
         .collect();
     let bytes = HEXLOWER.decode(digits.as_bytes()).expect(claim);
-    Example {
-        claim: claim.to_owned(),
-        bytes,
-    }
+    Example { claim: claim.to_owned(), bytes }
 }
 
 /// The message that a claim such as `JOIN port=15000` describes.
@@ -136,35 +109,22 @@ fn message(claim: &str) -> Message<'_> {
     let (verb, fields) = claim.split_once(' ').expect("a message has fields");
     let mut fields: BTreeMap<&str, &str> = fields
         .split(' ')
-        .map(|field| {
-            field
-                .split_once('=')
-                .expect("a field is a name and a value")
-        })
+        .map(|field| field.split_once('=').expect("a field is a name and a value"))
         .collect();
     let message = match verb {
         "JOIN" => Message::Join(control(&mut fields)),
         "LEAVE" => Message::Leave(control(&mut fields)),
         "HEARTBEAT" => Message::Heartbeat(control(&mut fields)),
         "DATA" => Message::Data(text(&mut fields, "payload")),
-        "REQUEST" => Message::Request {
-            id: id(&mut fields),
-            body: text(&mut fields, "body"),
-        },
-        "RESPONSE" => Message::Response {
-            id: id(&mut fields),
-            body: text(&mut fields, "body"),
-        },
+        "REQUEST" => Message::Request { id: id(&mut fields), body: text(&mut fields, "body") },
+        "RESPONSE" => Message::Response { id: id(&mut fields), body: text(&mut fields, "body") },
         "LOCK_REQUEST" => lock(LockMessageKind::Request, &mut fields),
         "LOCK_GRANT" => lock(LockMessageKind::Grant, &mut fields),
         "LOCK_DENY" => lock(LockMessageKind::Deny, &mut fields),
         "LOCK_RELEASE" => lock(LockMessageKind::Release, &mut fields),
         _ => panic!("{claim}: no such message"),
     };
-    assert!(
-        fields.is_empty(),
-        "{claim}: {fields:?} is not of this message"
-    );
+    assert!(fields.is_empty(), "{claim}: {fields:?} is not of this message");
     message
 }
 
@@ -174,18 +134,11 @@ fn control(fields: &mut BTreeMap<&str, &str>) -> Control {
         let number = u64::from_str_radix(digits, 16).expect("an incarnation is a hex number");
         SessionBlock::new(Incarnation::new(number).expect("an incarnation is not zero"))
     });
-    Control {
-        port: port.parse().expect("a port is a number"),
-        block,
-    }
+    Control { port: port.parse().expect("a port is a number"), block }
 }
 
 fn lock<'a>(kind: LockMessageKind, fields: &mut BTreeMap<&str, &'a str>) -> Message<'a> {
-    Message::Lock(LockMessage {
-        kind,
-        id: id(fields),
-        key: text(fields, "key"),
-    })
+    Message::Lock(LockMessage { kind, id: id(fields), key: text(fields, "key") })
 }
 
 fn id(fields: &mut BTreeMap<&str, &str>) -> RequestId {

@@ -34,11 +34,7 @@ impl Owned {
             Self::Data(payload) => Message::Data(payload),
             Self::Request(id, body) => Message::Request { id: *id, body },
             Self::Response(id, body) => Message::Response { id: *id, body },
-            Self::Lock(kind, id, key) => Message::Lock(LockMessage {
-                kind: *kind,
-                id: *id,
-                key,
-            }),
+            Self::Lock(kind, id, key) => Message::Lock(LockMessage { kind: *kind, id: *id, key }),
         }
     }
 }
@@ -89,12 +85,7 @@ fn sealed(key: [u8; 32]) -> Sealed {
 
 /// The message in its place, with room around it.
 fn place<E: Envelope>(envelope: &E, message: &[u8]) -> Vec<u8> {
-    [
-        &vec![0; envelope.prefix()],
-        message,
-        &vec![0; envelope.suffix()],
-    ]
-    .concat()
+    [&vec![0; envelope.prefix()], message, &vec![0; envelope.suffix()]].concat()
 }
 
 proptest! {
@@ -216,8 +207,5 @@ fn an_envelope_chosen_at_run_time_is_the_one_that_was_chosen() {
 fn no_secret_is_shown_in_debug_output() {
     let key = Key::from_bytes(&[0xab; 32]).expect("the key has 32 bytes");
     assert_eq!(format!("{key:?}"), "Key(redacted)");
-    assert_eq!(
-        format!("{:?}", AnyEnvelope::new(Some(&key))),
-        "Sealed(Sealed(redacted))"
-    );
+    assert_eq!(format!("{:?}", AnyEnvelope::new(Some(&key))), "Sealed(Sealed(redacted))");
 }

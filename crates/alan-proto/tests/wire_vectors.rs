@@ -48,10 +48,7 @@ fn every_message_is_decoded_or_refused_as_the_go_library_does() {
         }
     }
     assert_eq!(taken + refused + unknown, wire.vectors.len());
-    assert_eq!(
-        taken,
-        wire.vectors.iter().filter(|vector| vector.accepted).count()
-    );
+    assert_eq!(taken, wire.vectors.iter().filter(|vector| vector.accepted).count());
 }
 
 #[test]
@@ -60,16 +57,10 @@ fn every_decoded_message_is_encoded_to_the_same_bytes_again() {
     for vector in wire.vectors.iter().filter(|vector| vector.accepted) {
         let name = &vector.name;
         let plain = vector.plain();
-        let recorded = vector
-            .decoded
-            .as_ref()
-            .expect("an accepted message was decoded");
+        let recorded = vector.decoded.as_ref().expect("an accepted message was decoded");
         let ignored = recorded.ignored_trailing_len.unwrap_or(0);
         if vector.origin == Origin::Encoder && name != NEVER_ENCODED {
-            assert_eq!(
-                ignored, 0,
-                "{name}: an encoder leaves nothing to be ignored"
-            );
+            assert_eq!(ignored, 0, "{name}: an encoder leaves nothing to be ignored");
         }
 
         let message = Message::decode(&plain).expect("it was accepted");
@@ -83,10 +74,7 @@ fn every_decoded_message_is_encoded_to_the_same_bytes_again() {
 #[should_panic(expected = "at most 65,535 bytes")]
 fn a_lock_key_whose_length_would_wrap_is_never_encoded() {
     let wire = ClassicWire::read();
-    let vector = wire
-        .vectors
-        .iter()
-        .find(|vector| vector.name == NEVER_ENCODED);
+    let vector = wire.vectors.iter().find(|vector| vector.name == NEVER_ENCODED);
     let plain = vector.expect("the vector is there").plain();
     let Ok(Message::Lock(lock)) = Message::decode(&plain) else {
         panic!("it is a lock message");
@@ -107,11 +95,7 @@ fn every_message_is_sealed_to_the_recorded_bytes_and_opens_again() {
         let mut envelope = Sealed::new(&key(&vector.key));
         let mut datagram = seal(&mut envelope, &plain, &vector.nonce);
         assert_sealed(&datagram, vector);
-        assert_eq!(
-            envelope.open(&mut datagram),
-            Ok(&mut plain.clone()[..]),
-            "{name}"
-        );
+        assert_eq!(envelope.open(&mut datagram), Ok(&mut plain.clone()[..]), "{name}");
     }
 }
 
@@ -121,12 +105,7 @@ fn every_message_travels_in_plain_as_it_is() {
         let mut plain = vector.plain();
         let mut datagram = seal(&mut Plain, &plain, &vector.nonce);
         assert_eq!(datagram, plain, "{}", vector.name);
-        assert_eq!(
-            Plain.open(&mut datagram),
-            Ok(&mut plain[..]),
-            "{}",
-            vector.name
-        );
+        assert_eq!(Plain.open(&mut datagram), Ok(&mut plain[..]), "{}", vector.name);
     }
 }
 
@@ -145,10 +124,7 @@ fn every_recorded_datagram_opens_or_does_not_open_as_in_the_go_library() {
         let Ok(message) = envelope.open(&mut datagram) else {
             assert_eq!(case.opened, Some(false), "{name}");
             assert!(!case.accepted && case.plain.is_none(), "{name}");
-            assert_eq!(
-                datagram, received,
-                "{name}: what does not open is left as it was"
-            );
+            assert_eq!(datagram, received, "{name}: what does not open is left as it was");
             unopened += 1;
             continue;
         };
@@ -174,17 +150,9 @@ fn every_recorded_datagram_opens_or_does_not_open_as_in_the_go_library() {
 fn only_a_key_of_32_bytes_is_taken() {
     for size in &ClassicWire::read().key_sizes {
         match Key::from_bytes(&vec![7; size.key_len]) {
-            Ok(_) => assert!(
-                size.accepted && size.error.is_none(),
-                "{} bytes",
-                size.key_len
-            ),
+            Ok(_) => assert!(size.accepted && size.error.is_none(), "{} bytes", size.key_len),
             Err(error) => {
-                assert!(
-                    !size.accepted && size.error.is_some(),
-                    "{} bytes",
-                    size.key_len
-                );
+                assert!(!size.accepted && size.error.is_some(), "{} bytes", size.key_len);
                 assert_eq!(error.given, size.key_len);
             }
         }
@@ -208,11 +176,7 @@ fn assert_same(message: &Message<'_>, plain: &[u8], recorded: &Decoded, name: &s
         | Message::Leave(Control { port, block })
         | Message::Heartbeat(Control { port, block }) => {
             assert_eq!(block, None, "{name}: a classic node sends no block");
-            Decoded {
-                port: Some(port),
-                ignored_trailing_len: ignored,
-                ..empty()
-            }
+            Decoded { port: Some(port), ignored_trailing_len: ignored, ..empty() }
         }
         Message::Data(payload) => data(payload, None),
         Message::Request { id, body } | Message::Response { id, body } => {

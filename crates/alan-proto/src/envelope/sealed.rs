@@ -35,9 +35,7 @@ impl Sealed {
     /// The envelope of the cluster that shares `key`.
     #[must_use]
     pub fn new(key: &Key) -> Self {
-        Self {
-            cipher: XChaCha20Poly1305::new(key.bytes().into()),
-        }
+        Self { cipher: XChaCha20Poly1305::new(key.bytes().into()) }
     }
 }
 
@@ -57,11 +55,8 @@ impl Envelope for Sealed {
     }
 
     fn seal<R: CryptoRng>(&mut self, rng: &mut R, datagram: &mut [u8]) {
-        let Parts {
-            nonce,
-            message,
-            tag,
-        } = split(datagram).expect("the datagram has room for nonce and tag");
+        let Parts { nonce, message, tag } =
+            split(datagram).expect("the datagram has room for nonce and tag");
         rng.fill_bytes(nonce);
         let computed = self
             .cipher
@@ -71,11 +66,7 @@ impl Envelope for Sealed {
     }
 
     fn open<'d>(&mut self, datagram: &'d mut [u8]) -> Result<&'d mut [u8], Unopened> {
-        let Parts {
-            nonce,
-            message,
-            tag,
-        } = split(datagram).ok_or(Unopened)?;
+        let Parts { nonce, message, tag } = split(datagram).ok_or(Unopened)?;
         // The tag is checked before a byte is decrypted, so what fails is left as it was.
         self.cipher
             .decrypt_inout_detached(
@@ -100,9 +91,5 @@ struct Parts<'d> {
 fn split(datagram: &mut [u8]) -> Option<Parts<'_>> {
     let (nonce, rest) = datagram.split_first_chunk_mut()?;
     let (message, tag) = rest.split_last_chunk_mut()?;
-    Some(Parts {
-        nonce,
-        message,
-        tag,
-    })
+    Some(Parts { nonce, message, tag })
 }

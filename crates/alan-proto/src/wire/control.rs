@@ -87,17 +87,11 @@ impl SessionBlock {
             let value = fields.bytes(usize::from(len), "field value")?;
             // A type that is unknown here belongs to a later version, or is padding (0x00).
             if kind == INCARNATION && incarnation.replace(decode_incarnation(value)?).is_some() {
-                return Err(BlockError {
-                    field: INCARNATION_NAME,
-                    fault: BlockFault::Repeated,
-                });
+                return Err(BlockError { field: INCARNATION_NAME, fault: BlockFault::Repeated });
             }
         }
 
-        let missing = BlockError {
-            field: INCARNATION_NAME,
-            fault: BlockFault::Missing,
-        };
+        let missing = BlockError { field: INCARNATION_NAME, fault: BlockFault::Missing };
         incarnation.map(Self::new).ok_or(missing)
     }
 
@@ -112,12 +106,8 @@ impl SessionBlock {
 }
 
 fn decode_incarnation(value: &[u8]) -> Result<Incarnation, BlockError> {
-    let fault = |fault| BlockError {
-        field: INCARNATION_NAME,
-        fault,
-    };
-    let number: [u8; INCARNATION_LEN as usize] = value
-        .try_into()
-        .map_err(|_wrong_length| fault(BlockFault::WrongLength))?;
+    let fault = |fault| BlockError { field: INCARNATION_NAME, fault };
+    let number: [u8; INCARNATION_LEN as usize] =
+        value.try_into().map_err(|_wrong_length| fault(BlockFault::WrongLength))?;
     Incarnation::new(u64::from_be_bytes(number)).ok_or_else(|| fault(BlockFault::Zero))
 }

@@ -45,10 +45,7 @@ pub struct BlockError {
 
 impl From<Cut> for BlockError {
     fn from(cut: Cut) -> Self {
-        Self {
-            field: cut.field,
-            fault: BlockFault::CutShort,
-        }
+        Self { field: cut.field, fault: BlockFault::CutShort }
     }
 }
 

@@ -71,10 +71,7 @@ mod tests {
     fn a_field_that_is_cut_short_is_named_and_nothing_is_taken() {
         let mut reader = Reader::new(&[1]);
         assert_eq!(reader.u16("port").map_err(|cut| cut.field), Err("port"));
-        assert_eq!(
-            reader.bytes(usize::MAX, "key").map_err(|cut| cut.field),
-            Err("key")
-        );
+        assert_eq!(reader.bytes(usize::MAX, "key").map_err(|cut| cut.field), Err("key"));
         assert_eq!(reader.rest(), [1]);
     }
 }

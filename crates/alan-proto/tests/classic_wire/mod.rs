@@ -23,10 +23,7 @@ pub(crate) struct ClassicWire {
 
 impl ClassicWire {
     pub(crate) fn read() -> Self {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tests/vectors/classic-wire.json"
-        );
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/classic-wire.json");
         let text = std::fs::read_to_string(path).expect("the vectors are in the repository");
         serde_json::from_str(&text).expect("the vectors have the fields that their README names")
     }
@@ -89,10 +86,7 @@ pub(crate) struct Vector {
 impl Vector {
     /// The message, put together where the file has it in parts.
     pub(crate) fn plain(&self) -> Vec<u8> {
-        let plain = self
-            .plain
-            .as_ref()
-            .map_or_else(|| self.assembled(), |plain| plain.0.clone());
+        let plain = self.plain.as_ref().map_or_else(|| self.assembled(), |plain| plain.0.clone());
         assert_eq!(plain.len(), self.plain_len, "{}", self.name);
         plain
     }
@@ -188,17 +182,12 @@ pub(crate) struct Hex(pub(crate) Vec<u8>);
 impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        HEXLOWER
-            .decode(text.as_bytes())
-            .map(Self)
-            .map_err(D::Error::custom)
+        HEXLOWER.decode(text.as_bytes()).map(Self).map_err(D::Error::custom)
     }
 }
 
 fn type_byte<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let digits = text
-        .strip_prefix("0x")
-        .ok_or_else(|| D::Error::custom("no 0x"))?;
+    let digits = text.strip_prefix("0x").ok_or_else(|| D::Error::custom("no 0x"))?;
     u8::from_str_radix(digits, 16).map_err(D::Error::custom)
 }
