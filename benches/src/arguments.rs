@@ -11,12 +11,12 @@ all rows run.
 
 Options:
   --json             one JSON object a line instead of a table
-  --repetitions N    how often each side is run, 10 to 1000 (default 20)
+  --repetitions N    how often each side is run, 10 to 1000 (default 50)
   --list             the rows' names
   --help             this text
 ";
 
-const REPETITIONS: u32 = 20;
+const REPETITIONS: u32 = 50;
 
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Command {

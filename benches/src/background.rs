@@ -15,15 +15,12 @@ pub(crate) struct Background {
 
 impl Background {
     /// Starts it; `work` makes its sockets itself, since they belong to its runtime.
-    pub(crate) fn spawn<W>(work: W) -> Self
-    where
-        W: AsyncFnOnce() -> Result<(), Failure> + Send + 'static,
-    {
+    pub(crate) fn spawn(work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Self {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             measure::runtime()?.block_on(async {
                 tokio::select! {
-                    ended = work() => ended,
+                    ended = measure::as_task(work) => ended,
                     _dropped = stopped => Ok(()),
                 }
             })

@@ -46,7 +46,7 @@ impl Places {
 
     /// Starts a node on a thread of its own that answers each request with what it said.
     pub(crate) fn spawn_echo(self, number: u8, sealed: bool) -> Background {
-        Background::spawn(async move || {
+        Background::spawn(async move {
             let node = self.start(number, sealed).await?;
             let mut incoming = node.incoming()?;
             while let Some(message) = incoming.recv().await {
@@ -67,7 +67,7 @@ impl Places {
         payload: usize,
         credits: Credits,
     ) -> Background {
-        Background::spawn(async move || {
+        Background::spawn(async move {
             let node = self.start(number, sealed).await?;
             let mut incoming = node.incoming()?;
             let mut pending = 0;

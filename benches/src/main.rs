@@ -15,6 +15,7 @@ mod table;
 mod json;
 mod cluster;
 mod background;
+mod one_core;
 mod bare;
 
 use std::process::ExitCode;

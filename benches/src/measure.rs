@@ -18,6 +18,15 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
+/// Runs `work` as a task, as programs do. On this kind of runtime, what is not a task but the future
+/// that the thread blocks on is polled after one more look at the reactor each time another task
+/// wakes it, a system call that would be counted against the side that has other tasks.
+pub(crate) async fn as_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::spawn(work).await?
+}
+
 /// Has `ours` and `baseline` carry out `operations` operations each, `repetitions` times and once
 /// before that to warm up. Who goes first changes each time.
 pub(crate) async fn interleave(

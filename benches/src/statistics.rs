@@ -19,9 +19,9 @@ pub(crate) struct Summary {
     /// The median of the repetitions' ratios, ours to the baseline. It is not the ratio of the two
     /// medians below: what disturbed one repetition disturbed both of its sides, and cancels.
     pub(crate) ratio: f64,
-    /// The lowest ratio of any repetition.
+    /// A tenth of the repetitions have a lower ratio: what else the machine did then is not news.
     pub(crate) low: f64,
-    /// The highest.
+    /// A tenth of the repetitions have a higher ratio.
     pub(crate) high: f64,
     /// The median cost of our side, in nanoseconds.
     pub(crate) ours: f64,
@@ -35,8 +35,8 @@ impl Summary {
         let ratios = sorted(samples.iter().map(|sample| sample.ratio()));
         Some(Self {
             ratio: median(&ratios)?,
-            low: *ratios.first()?,
-            high: *ratios.last()?,
+            low: *ratios.get(tenth(&ratios))?,
+            high: *ratios.iter().rev().nth(tenth(&ratios))?,
             ours: median(&sorted(samples.iter().map(|sample| sample.ours)))?,
             baseline: median(&sorted(samples.iter().map(|sample| sample.baseline)))?,
         })
@@ -47,6 +47,11 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values
+}
+
+/// How many values to leave out at either end.
+const fn tenth(sorted: &[f64]) -> usize {
+    sorted.len() / 10
 }
 
 /// The middle of sorted values: of an even number, half way between the two in the middle.
@@ -89,6 +94,16 @@ mod tests {
         let summary = Summary::of(&all).expect("there are samples");
         assert_same(summary.ratio, 2.5);
         assert_same(summary.ours, 2.5);
+    }
+
+    #[test]
+    fn the_spread_leaves_out_a_tenth_at_either_end() {
+        let descending = (0..20).rev().map(|value| (f64::from(value), 1.0));
+        let summary = Summary::of(&samples(&descending.collect::<Vec<_>>()));
+        let summary = summary.expect("there are samples");
+        assert_same(summary.low, 2.0);
+        assert_same(summary.high, 17.0);
+        assert_same(summary.ratio, 9.5);
     }
 
     #[test]

@@ -68,9 +68,7 @@ impl Flow {
             receiver: theirs.local_addr()?,
             cover: Cover::new(sealed),
             credits,
-            _receiver: Background::spawn(async move || {
-                count(theirs, Cover::new(sealed), payload, returned).await
-            }),
+            _receiver: Background::spawn(count(theirs, Cover::new(sealed), payload, returned)),
         })
     }
 

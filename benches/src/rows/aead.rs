@@ -6,7 +6,7 @@ use crate::bare::{Ring, XChaCha};
 use crate::statistics::Sample;
 use crate::{Failure, measure};
 
-const OPERATIONS: u32 = 20_000;
+const OPERATIONS: u32 = 5_000;
 
 /// Room for either cipher's nonce and tag.
 const OVERHEAD: usize = XChaCha::OVERHEAD;

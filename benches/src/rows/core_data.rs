@@ -13,7 +13,7 @@ use crate::bare::XChaCha;
 use crate::statistics::Sample;
 use crate::{Failure, measure};
 
-const OPERATIONS: u32 = 20_000;
+const OPERATIONS: u32 = 5_000;
 const PAYLOAD: [u8; 64] = [1; 64];
 
 pub(super) fn plain(repetitions: u32) -> Result<Vec<Sample>, Failure> {

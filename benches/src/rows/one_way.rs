@@ -6,7 +6,7 @@ use crate::statistics::Sample;
 use crate::{Failure, measure};
 
 /// A multiple of [`BURST`].
-const DATAGRAMS: u32 = 500 * BURST;
+const DATAGRAMS: u32 = 125 * BURST;
 
 pub(super) fn plain<const PAYLOAD: usize>(repetitions: u32) -> Result<Vec<Sample>, Failure> {
     run(repetitions, &[1; PAYLOAD], false)

@@ -1,12 +1,17 @@
 //! A request of 64 bytes and its reply, against a datagram of 64 bytes there and back.
 
+use std::net::SocketAddr;
+
+use alan_tokio::Node;
+
 use crate::bare::{BatchEcho, Echo};
 use crate::cluster::Places;
+use crate::one_core::OneCore;
 use crate::statistics::Sample;
 use crate::{Failure, measure};
 
-const OPERATIONS: u32 = 2_000;
-const PAYLOAD: [u8; 64] = [1; 64];
+const OPERATIONS: u32 = 500;
+static PAYLOAD: [u8; 64] = [1; 64];
 
 pub(super) fn plain(repetitions: u32) -> Result<Vec<Sample>, Failure> {
     run(repetitions, false, false)
@@ -23,23 +28,18 @@ pub(super) fn sealed_against_sealed(repetitions: u32) -> Result<Vec<Sample>, Fai
 }
 
 fn run(repetitions: u32, sealed: bool, baseline_sealed: bool) -> Result<Vec<Sample>, Failure> {
+    let _one_core = OneCore::enter()?;
     measure::runtime()?.block_on(async {
         let places = Places::new(2)?;
         let _echo = places.spawn_echo(2, sealed);
         let node = places.start(1, sealed).await?;
         places.meet(&node).await?;
-        let mut bare = Echo::start(baseline_sealed)?;
+        let bare = Echo::start(baseline_sealed)?;
         measure::interleave(
             repetitions,
             OPERATIONS,
             async |operations| {
-                for _ in 0..operations {
-                    let reply = node.request(places.node(2), &PAYLOAD).await?;
-                    if reply[..] != PAYLOAD {
-                        return Err("the reply is not what was asked".into());
-                    }
-                }
-                Ok(())
+                measure::as_task(ask(node.clone(), places.node(2), operations)).await
             },
             async |operations| bare.round_trips(operations, &PAYLOAD).await,
         )
@@ -47,11 +47,23 @@ fn run(repetitions: u32, sealed: bool, baseline_sealed: bool) -> Result<Vec<Samp
     })
 }
 
+/// Asks `peer` so many times, and waits for each reply.
+pub(super) async fn ask(node: Node, peer: SocketAddr, count: u32) -> Result<(), Failure> {
+    for _ in 0..count {
+        let reply = node.request(peer, &PAYLOAD).await?;
+        if reply[..] != PAYLOAD {
+            return Err("the reply is not what was asked".into());
+        }
+    }
+    Ok(())
+}
+
 /// What of the ratio is due to the system calls that alan makes: both sides are bare.
 pub(super) fn batch_echo(repetitions: u32) -> Result<Vec<Sample>, Failure> {
+    let _one_core = OneCore::enter()?;
     measure::runtime()?.block_on(async {
-        let mut batches = BatchEcho::start()?;
-        let mut bare = Echo::start(false)?;
+        let batches = BatchEcho::start()?;
+        let bare = Echo::start(false)?;
         measure::interleave(
             repetitions,
             OPERATIONS,
