@@ -157,12 +157,7 @@ fn start<R: Runtime>(configuration: Configuration) -> Result<Node<R>, StartError
     // Ends the engine when it is dropped, also when the rest of this fails.
     let driver = Driver::new(Arc::clone(&engine), socket);
 
-    tracing::info!(
-        local = %engine.local_addr(),
-        incarnation = %engine.incarnation(),
-        sealed = engine.is_secure(),
-        "node started"
-    );
+    engine.trace_start();
     runtime.drive(driver)?;
     let weak: Weak<Engine> = Arc::downgrade(&engine);
     let node = Node::new(Arc::clone(&engine), runtime);

@@ -47,6 +47,8 @@ pub(crate) struct Engine {
     resolver: Mutex<Option<Resolver>>,
     clock: LeaseClock,
     local_addr: SocketAddr,
+    /// Tells the nodes of one process apart in what they trace.
+    span: tracing::Span,
     secure: bool,
     config: alan_proto::Config,
     incarnation: alan_proto::Incarnation,
@@ -172,6 +174,7 @@ impl Engine {
         Self {
             clock,
             local_addr: socket.local_addr(),
+            span: tracing::info_span!(parent: None, "node", local = %socket.local_addr()),
             secure,
             incarnation,
             core: Mutex::new(Core {
@@ -205,6 +208,7 @@ impl Engine {
 
     /// Runs one command: what the core wants done because of it is done before this returns.
     pub(crate) fn command<T>(&self, run: impl FnOnce(&mut Core, Instant, &mut Wakes) -> T) -> T {
+        let _entered = self.span.enter();
         let mut wakes = Wakes::default();
         let mut core = self.core();
         let now = self.clock.now();
@@ -300,7 +304,7 @@ impl Engine {
     ) -> Result<(), SendFailure> {
         socket.send(to, datagram).inspect_err(|failure| {
             self.send_failures.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(%to, len = datagram.len(), %failure, "datagram not sent");
+            tracing::debug!(parent: &self.span, %to, len = datagram.len(), %failure, "datagram not sent");
         })
     }
 
@@ -346,6 +350,7 @@ impl Engine {
 
     /// One round of discovery is over.
     pub(crate) fn on_discovery(&self, result: Result<Vec<SocketAddr>, &DiscoverError>) {
+        let _entered = self.span.enter();
         match result {
             Ok(addresses) => {
                 tracing::debug!(?addresses, "discovered");

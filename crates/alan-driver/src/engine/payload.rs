@@ -100,6 +100,7 @@ impl Engine {
             let (id, transmit, socket) = self.command(|core, now, _| {
                 let (id, transmit) = core.node.request(now, to, payload, deadline, buffer)?;
                 core.requests.insert(id, Pending::new(vec![transmit.to]));
+                tracing::trace!(peer = %transmit.to, request = %id, len = payload.len(), "asking");
                 Ok::<_, RequestError>((id, transmit, core.socket()))
             })?;
             self.send_request(socket, id, &[transmit.to], &buffer[..transmit.len]);
@@ -129,6 +130,8 @@ impl Engine {
                     let (id, len) = core.node.request_all(now, payload, deadline, buffer)?;
                     let members = members(core);
                     if let Some(id) = id {
+                        let (peers, len) = (members.len(), payload.len());
+                        tracing::trace!(peers, request = %id, len, "asking all");
                         core.requests.insert(id, Pending::new(members.clone()));
                     }
                     Ok((id, len, members, core.socket()))

@@ -29,6 +29,7 @@ impl Engine {
         datagrams: impl Iterator<Item = (SocketAddr, &'d mut [u8])>,
         wakes: &mut Wakes,
     ) -> usize {
+        let _entered = self.span.enter();
         let now = self.clock.now();
         let mut bytes = 0;
         for (from, datagram) in datagrams {
@@ -41,7 +42,7 @@ impl Engine {
 
     pub(crate) fn count_receive_failure(&self, error: &io::Error) {
         self.receive_failures.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(%error, "receive failed");
+        tracing::debug!(parent: &self.span, %error, "receive failed");
     }
 
     /// Opens one datagram, and hands on what was in it.
@@ -123,6 +124,7 @@ impl Engine {
     /// The loop has ended, with goodbyes said or without: nothing waits any more, and the port is
     /// free.
     pub(crate) fn end(&self) {
+        let _entered = self.span.enter();
         let mut wakes = Wakes::default();
         {
             let mut core = self.core();
@@ -142,6 +144,6 @@ impl Engine {
         self.ready.set(Err(Closed), &mut wakes);
         self.ended.set((), &mut wakes);
         wakes.wake();
-        tracing::info!(local = %self.local_addr, "node ended");
+        tracing::info!("node ended");
     }
 }

@@ -45,6 +45,11 @@ pub struct NodeUsage {
 }
 
 impl Engine {
+    pub(crate) fn trace_start(&self) {
+        let (incarnation, sealed) = (self.incarnation, self.secure);
+        tracing::info!(parent: &self.span, %incarnation, sealed, "node started");
+    }
+
     pub(crate) const fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
