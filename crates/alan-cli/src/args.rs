@@ -71,7 +71,7 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) dns: Option<Host>,
 
-    /// Addresses or names of other nodes, with or without ports; none, to wait to be found.
+    /// Addresses or names of other nodes, with or without ports; `--peers` alone waits to be found.
     /// Environment: ALAN_PEERS
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', num_args = 0..)]
     pub(crate) peers: Option<Vec<Host>>,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alan_tokio::config::{Layer, Settings};
-use alan_tokio::{Builder, Event, Message, Node};
+use alan_tokio::{Builder, Event, Message, Node, Warning};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -85,6 +85,20 @@ fn describe(event: &Event) -> Value {
         Event::DiscoveryFailed { error } => {
             json!({ "event": "discovery failed", "error": error.to_string() })
         }
+        Event::QueueFull { peer } => {
+            json!({ "event": "queue full", "peer": peer.map(|peer| peer.to_string()) })
+        }
+        Event::Warning(Warning::Unopened { source, count }) => json!({
+            "event": "datagrams that do not open",
+            "source": source.to_string(),
+            "count": count,
+            "hint": "another key, or a key on one side only",
+        }),
+        Event::Warning(Warning::PeersFull { source, limit }) => json!({
+            "event": "peer turned away",
+            "source": source.to_string(),
+            "hint": format!("the table of peers is full at {limit}"),
+        }),
         Event::Lagged(missed) => json!({ "event": "lagged", "missed": missed }),
         other => json!({ "event": "other", "what": format!("{other:?}") }),
     }
@@ -99,7 +113,7 @@ fn describe_message(message: &Message) -> Value {
     json!({ "event": event, "from": from, "payload": String::from_utf8_lossy(message.payload()) })
 }
 
-/// One line: the object itself, or its event followed by its other fields.
+/// One line: the object itself, or its event and its other fields in words.
 fn print(json: bool, line: &Value) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
@@ -111,7 +125,12 @@ fn print(json: bool, line: &Value) -> io::Result<()> {
             write!(out, "{}", event.as_str().unwrap_or_default())?;
         }
         for (name, value) in rest {
-            write!(out, "  {name}={value}")?;
+            match value.as_str() {
+                // What others have sent must not get at the terminal.
+                Some(text) if name == "payload" => write!(out, "  {name}: {text:?}")?,
+                Some(text) => write!(out, "  {name}: {text}")?,
+                None => write!(out, "  {name}: {value}")?,
+            }
         }
         writeln!(out)?;
     }
