@@ -85,9 +85,9 @@ async fn a_failed_first_round_is_told_and_the_node_is_ready_and_usable() {
 #[tokio::test]
 async fn refresh_asks_discovery_again() {
     let addresses = loopback_addresses(1);
-    let (asked, mut rounds) = tokio::sync::mpsc::unbounded_channel();
+    let (asked, mut rounds) = tokio::sync::mpsc::channel(1_000);
     let source = move || {
-        asked.send(()).map_err(io::Error::other)?;
+        asked.try_send(()).map_err(io::Error::other)?;
         Ok(Vec::new())
     };
     let node = Node::builder().discover(source).refresh_interval(None).bind(addresses[0]);

@@ -134,13 +134,13 @@ async fn handlers_of_several_peers_run_at_the_same_time() {
     let nodes = cluster(4).await;
     // Nobody gets past it until the handlers of all three peers are there.
     let barrier = Arc::new(Barrier::new(3));
-    let (done, mut all_done) = mpsc::unbounded_channel();
+    let (done, mut all_done) = mpsc::channel(1_000);
     nodes[0]
         .serve(move |message| {
             let (barrier, done) = (Arc::clone(&barrier), done.clone());
             async move {
                 barrier.wait().await;
-                done.send(message.from()).expect("the test waits for it");
+                done.try_send(message.from()).expect("the test waits for it");
             }
         })
         .expect("nobody else reads");
@@ -158,7 +158,7 @@ async fn handlers_of_several_peers_run_at_the_same_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_gets_each_peers_messages_one_after_the_other_in_order() {
     let nodes = cluster(3).await;
-    let (done, mut all_done) = mpsc::unbounded_channel();
+    let (done, mut all_done) = mpsc::channel(1_000);
     nodes[0]
         .serve(move |message| {
             let done = done.clone();
@@ -168,7 +168,7 @@ async fn a_handler_gets_each_peers_messages_one_after_the_other_in_order() {
                 for _ in number..50 {
                     tokio::task::yield_now().await;
                 }
-                done.send((message.from(), number)).expect("the test waits for it");
+                done.try_send((message.from(), number)).expect("the test waits for it");
             }
         })
         .expect("nobody else reads");
@@ -190,7 +190,7 @@ async fn a_handler_gets_each_peers_messages_one_after_the_other_in_order() {
 #[tokio::test]
 async fn a_panic_in_a_handler_costs_one_message() {
     let nodes = cluster(2).await;
-    let (done, mut all_done) = mpsc::unbounded_channel();
+    let (done, mut all_done) = mpsc::channel(1_000);
     nodes[0]
         .serve(move |message| {
             let done = done.clone();
@@ -200,7 +200,7 @@ async fn a_panic_in_a_handler_costs_one_message() {
                     b"poison"[..],
                     "this panic is a part of the test"
                 );
-                done.send(message.payload().clone()).expect("the test waits for it");
+                done.try_send(message.payload().clone()).expect("the test waits for it");
             }
         })
         .expect("nobody else reads");
