@@ -25,6 +25,24 @@ const BATCHES_PER_TURN: usize = 4;
 ///    [`poll_room`](Self::poll_room) is ready.
 ///
 /// Neither call waits for anything, and each does a bounded amount of work.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use alan_driver::{Driver, Received, Turn};
+///
+/// # fn wait_for(_socket: &std::net::UdpSocket, _driver: &Driver, _time: Option<Duration>) {}
+/// fn run(mut driver: Driver) {
+///     loop {
+///         let more = matches!(driver.receive(), Ok(Received::Some));
+///         match driver.advance() {
+///             Turn::Ended => return,
+///             Turn::Sleep(time) if !more => wait_for(driver.socket(), &driver, time),
+///             Turn::Again | Turn::Sleep(_) => std::thread::yield_now(),
+///         }
+///     }
+/// }
+/// ```
 pub struct Driver {
     socket: Arc<Socket>,
     buffers: ReceiveBuffers,

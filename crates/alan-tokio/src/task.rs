@@ -14,6 +14,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// A timer that is not wanted is set this far away.
 const FAR: Duration = Duration::from_secs(3_600);
 
+/// How exact tokio's timers are.
+const PRECISION: Duration = Duration::from_millis(1);
+
 /// The driver's socket under another descriptor, known to tokio's reactor. Used for readiness only.
 pub(crate) fn register(driver: &Driver) -> io::Result<UdpSocket> {
     UdpSocket::from_std(driver.socket().try_clone()?)
@@ -35,7 +38,11 @@ pub(crate) async fn run(driver: Driver, socket: UdpSocket) {
             Turn::Again => tokio::task::yield_now().await,
             Turn::Sleep(_) if more => tokio::task::yield_now().await,
             Turn::Sleep(time) => {
-                timer.as_mut().reset(Instant::now() + time.unwrap_or(FAR).min(FAR));
+                let at = Instant::now() + time.unwrap_or(FAR).min(FAR);
+                // One that goes off too early costs a turn, once; setting it costs each turn.
+                if timer.is_elapsed() || at + PRECISION < timer.deadline() {
+                    timer.as_mut().reset(at);
+                }
                 sleep(&driver, &socket, timer.as_mut()).await;
             }
         }

@@ -19,11 +19,16 @@ use crate::signal::lock;
 use crate::socket::Socket;
 use crate::wakes::{Wakes, register};
 
+/// What a waiting datagram takes of the kernel's buffer beside its own length: at least this.
+const KERNEL_OVERHEAD: usize = 256;
+
 impl Engine {
     pub(crate) fn driver_socket(&self) -> Option<Arc<Socket>> {
         self.core().socket()
     }
 
+    /// Handles what was received, and tells how much of the kernel's buffer that has freed, at
+    /// least.
     pub(crate) fn handle_batch<'d>(
         &self,
         datagrams: impl Iterator<Item = (SocketAddr, &'d mut [u8])>,
@@ -31,13 +36,13 @@ impl Engine {
     ) -> usize {
         let _entered = self.span.enter();
         let now = self.clock.now();
-        let mut bytes = 0;
+        let mut kernel_bytes = 0;
         for (from, datagram) in datagrams {
-            bytes += datagram.len();
+            kernel_bytes += datagram.len() + KERNEL_OVERHEAD;
             self.handle_datagram(now, from, datagram, wakes);
         }
         wakes.wake();
-        bytes
+        kernel_bytes
     }
 
     pub(crate) fn count_receive_failure(&self, error: &io::Error) {

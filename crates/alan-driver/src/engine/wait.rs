@@ -51,7 +51,8 @@ impl Engine {
     }
 
     pub(crate) fn cancel_request(&self, request: RequestId) {
-        self.core().end_request(request);
+        // Bound to a name, so that what is in it is dropped after the mutex is free.
+        let _forgotten = self.core().end_request(request);
     }
 
     pub(crate) fn lock(
