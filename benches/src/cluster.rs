@@ -49,10 +49,12 @@ impl Places {
         Background::spawn(async move {
             let node = self.start(number, sealed).await?;
             let mut incoming = node.incoming()?;
+            let mut echo = Vec::new();
             while let Some(message) = incoming.recv().await {
                 if let Message::Request(request) = message {
-                    let payload = request.payload().clone();
-                    request.reply(payload)?;
+                    echo.clear();
+                    echo.extend_from_slice(request.payload());
+                    request.reply(&echo)?;
                 }
             }
             Ok(())

@@ -75,6 +75,12 @@ pub(crate) const ALL: &[Row] = &[
         run: round_trip::plain,
     },
     Row {
+        name: "round-trip-plain-timeout",
+        against: "tokio UDP echo",
+        unit: MICROSECONDS_PER_ROUND_TRIP,
+        run: round_trip::with_timeout,
+    },
+    Row {
         name: "round-trip-sealed",
         against: "tokio UDP echo",
         unit: MICROSECONDS_PER_ROUND_TRIP,

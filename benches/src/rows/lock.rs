@@ -23,7 +23,7 @@ pub(super) fn uncontended(repetitions: u32) -> Result<Vec<Sample>, Failure> {
             OPERATIONS,
             async |operations| measure::as_task(lock(node.clone(), operations)).await,
             async |operations| {
-                measure::as_task(ask(node.clone(), places.node(2), operations)).await
+                measure::as_task(ask(node.clone(), places.node(2), None, operations)).await
             },
         )
         .await

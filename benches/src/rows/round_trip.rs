@@ -1,6 +1,7 @@
 //! A request of 64 bytes and its reply, against a datagram of 64 bytes there and back.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use alan_tokio::Node;
 
@@ -14,20 +15,30 @@ const OPERATIONS: u32 = 500;
 static PAYLOAD: [u8; 64] = [1; 64];
 
 pub(super) fn plain(repetitions: u32) -> Result<Vec<Sample>, Failure> {
-    run(repetitions, false, false)
+    run(repetitions, false, false, None)
+}
+
+/// With a deadline, as most requests have one.
+pub(super) fn with_timeout(repetitions: u32) -> Result<Vec<Sample>, Failure> {
+    run(repetitions, false, false, Some(Duration::from_secs(1)))
 }
 
 /// Against an echo in clear text: what it takes to have a cluster that is sealed.
 pub(super) fn sealed(repetitions: u32) -> Result<Vec<Sample>, Failure> {
-    run(repetitions, true, false)
+    run(repetitions, true, false, None)
 }
 
 /// Against an echo that seals too: what is ours of that.
 pub(super) fn sealed_against_sealed(repetitions: u32) -> Result<Vec<Sample>, Failure> {
-    run(repetitions, true, true)
+    run(repetitions, true, true, None)
 }
 
-fn run(repetitions: u32, sealed: bool, baseline_sealed: bool) -> Result<Vec<Sample>, Failure> {
+fn run(
+    repetitions: u32,
+    sealed: bool,
+    baseline_sealed: bool,
+    limit: Option<Duration>,
+) -> Result<Vec<Sample>, Failure> {
     let _one_core = OneCore::enter()?;
     measure::runtime()?.block_on(async {
         let places = Places::new(2)?;
@@ -39,7 +50,7 @@ fn run(repetitions: u32, sealed: bool, baseline_sealed: bool) -> Result<Vec<Samp
             repetitions,
             OPERATIONS,
             async |operations| {
-                measure::as_task(ask(node.clone(), places.node(2), operations)).await
+                measure::as_task(ask(node.clone(), places.node(2), limit, operations)).await
             },
             async |operations| bare.round_trips(operations, &PAYLOAD).await,
         )
@@ -48,9 +59,18 @@ fn run(repetitions: u32, sealed: bool, baseline_sealed: bool) -> Result<Vec<Samp
 }
 
 /// Asks `peer` so many times, and waits for each reply.
-pub(super) async fn ask(node: Node, peer: SocketAddr, count: u32) -> Result<(), Failure> {
+pub(super) async fn ask(
+    node: Node,
+    peer: SocketAddr,
+    limit: Option<Duration>,
+    count: u32,
+) -> Result<(), Failure> {
     for _ in 0..count {
-        let reply = node.request(peer, &PAYLOAD).await?;
+        let request = node.request(peer, &PAYLOAD);
+        let reply = match limit {
+            Some(limit) => request.timeout(limit).await?,
+            None => request.await?,
+        };
         if reply[..] != PAYLOAD {
             return Err("the reply is not what was asked".into());
         }
