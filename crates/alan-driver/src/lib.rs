@@ -49,6 +49,6 @@ pub use runtime::{Runtime, Task};
 // The core's words that the handle's users meet.
 pub use alan_proto::envelope::Key;
 pub use alan_proto::{
-    Config, Incarnation, LeaveReason, LockNotHeld, PeerInfo, Refusal, Rejection, RequestId, Stats,
-    Usage, Warning,
+    Config, Incarnation, Instant, LeaveReason, LockNotHeld, PeerInfo, Refusal, Rejection,
+    RequestId, Stats, Usage, Warning,
 };

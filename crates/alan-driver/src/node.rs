@@ -285,8 +285,8 @@ impl<R: Runtime> Node<R> {
         self.0.engine.usage()
     }
 
-    /// Records the counters with the `metrics` recorder now; otherwise that happens with each
-    /// heartbeat.
+    /// Brings the `metrics` recorder up to date now; otherwise that happens whenever a deadline
+    /// comes, at least with each heartbeat.
     #[cfg(feature = "metrics")]
     pub fn record_metrics(&self) {
         self.0.engine.record_metrics();

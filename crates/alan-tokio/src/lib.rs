@@ -100,8 +100,8 @@ use alan_driver::{Driver, Runtime, Task};
 use tokio::runtime::Handle;
 
 pub use alan_driver::{
-    BroadcastError, Closed, Config, Event, Events, Incarnation, Incoming, IncomingTaken, Key,
-    LeaveReason, LockError, LockGuard, LockLost, LockNotHeld, Message, Missing, NodeStats,
+    BroadcastError, Closed, Config, Event, Events, Incarnation, Incoming, IncomingTaken, Instant,
+    Key, LeaveReason, LockError, LockGuard, LockLost, LockNotHeld, Message, Missing, NodeStats,
     NodeUsage, PeerInfo, QuorumError, Refusal, Rejection, Replies, Reply, ReplyError, Request,
     RequestAllError, RequestError, RequestId, SendError, Sent, StartError, Stats, Usage, Warning,
 };
