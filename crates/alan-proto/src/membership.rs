@@ -1,15 +1,17 @@
 //! Who is a member: the peer table, and what a claim to be alive does to it.
 //!
 //! A peer is known by its source IP and the port that it advertises. One that sends session blocks
-//! is also known by its incarnation: another incarnation at the same address is a restart, and an
-//! incarnation that is gone never comes back.
+//! is also known by its incarnation: another incarnation at the same address is a restart, and one
+//! that is gone does not come back while its successor is a member, nor before a heartbeat timeout
+//! has passed. Not never: the first datagram of a former life, recorded and sent again, looks like
+//! a restart, and the life that it displaces is there and must find its way back.
 
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use heapless::HistoryBuf;
 
-use crate::event::{Incarnation, PeerInfo};
+use crate::event::{Incarnation, LeaveReason, PeerInfo};
 use crate::stats::Rejection;
 use crate::storage::{Handle, HashKey, Map};
 use crate::time::Instant;
@@ -23,6 +25,14 @@ const ANSWER_PAUSE: Duration = Duration::from_millis(100);
 /// could bring its peer back for one heartbeat timeout.
 const GONE_LIMIT: usize = 256;
 
+/// An incarnation that is gone.
+#[derive(Clone, Copy, Hash, Debug)]
+struct Gone {
+    incarnation: Incarnation,
+    /// From then on it may be admitted where nobody else is.
+    until: Instant,
+}
+
 /// A member.
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct Peer {
@@ -30,6 +40,9 @@ pub(crate) struct Peer {
     joined: Instant,
     last_heard: Instant,
     last_answered: Option<Instant>,
+    /// Somebody else has spoken from its address since its own last JOIN or HEARTBEAT: until the
+    /// next one, nothing else that comes from there is taken for its sign of life.
+    contradicted: bool,
     pub(crate) silence_timer: Option<TimerId>,
 }
 
@@ -48,7 +61,7 @@ pub(crate) enum Claim {
 #[derive(Clone, Debug)]
 pub(crate) struct Membership {
     peers: Map<SocketAddr, Peer>,
-    gone: HistoryBuf<Incarnation, GONE_LIMIT>,
+    gone: HistoryBuf<Gone, GONE_LIMIT>,
     timeout: Duration,
 }
 
@@ -87,15 +100,17 @@ impl Membership {
     /// Judges a JOIN or HEARTBEAT from `addr`; changes nothing.
     pub(crate) fn judge(
         &self,
+        now: Instant,
         addr: &SocketAddr,
         incarnation: Option<Incarnation>,
     ) -> Result<Claim, Rejection> {
-        let gone = incarnation.is_some_and(|claimed| self.is_gone(claimed));
+        let gone = |now| incarnation.is_some_and(|claimed| self.is_gone(now, claimed));
         match self.peers.get(addr).map(|peer| peer.incarnation) {
             Some(known) if known == incarnation => Ok(Claim::Known),
-            Some(_) | None if gone => Err(Rejection::FormerIncarnation),
             Some(_) if incarnation.is_none() => Err(Rejection::Downgrade),
+            Some(_) if gone(None) => Err(Rejection::FormerIncarnation),
             Some(_) => Ok(Claim::Restarted),
+            None if gone(Some(now)) => Err(Rejection::FormerIncarnation),
             None if self.peers.is_full() => Err(Rejection::PeersFull),
             None => Ok(Claim::New),
         }
@@ -128,6 +143,7 @@ impl Membership {
             joined: now,
             last_heard: now,
             last_answered: None,
+            contradicted: false,
             silence_timer: None,
         };
         self.peers.insert(addr, peer).ok()
@@ -144,22 +160,56 @@ impl Membership {
         Some((slot, peer))
     }
 
-    /// Never admits this member's incarnation again. Not for one that only fell silent: it may be
-    /// heard again.
-    pub(crate) fn bury(&mut self, peer: &Peer) {
-        if let Some(incarnation) = peer.incarnation {
-            self.gone.write(incarnation);
+    /// Takes note that a member that was removed is gone. One that only fell silent is not, and may
+    /// be heard again; unless somebody else spoke from its address before.
+    pub(crate) fn bury(&mut self, now: Instant, peer: &Peer, why: LeaveReason) {
+        if let Some(incarnation) = peer.incarnation
+            && (why != LeaveReason::Silent || peer.contradicted)
+        {
+            self.gone.write(Gone { incarnation, until: now + self.timeout });
         }
     }
 
-    fn is_gone(&self, incarnation: Incarnation) -> bool {
-        self.gone.contains(&incarnation)
+    /// Whether the incarnation is gone, at all or still at a moment.
+    fn is_gone(&self, now: Option<Instant>, incarnation: Incarnation) -> bool {
+        self.gone
+            .iter()
+            .any(|gone| gone.incarnation == incarnation && now.is_none_or(|now| now < gone.until))
     }
 
-    /// A datagram of this member was accepted.
-    pub(crate) fn refresh(&mut self, now: Instant, addr: &SocketAddr) {
+    /// A JOIN or HEARTBEAT of this member was accepted.
+    pub(crate) fn confirm(&mut self, now: Instant, addr: &SocketAddr) {
         if let Some(peer) = self.peers.get_mut(addr) {
             peer.last_heard = now;
+            peer.contradicted = false;
+        }
+    }
+
+    /// A message that does not say which life it is from came from this address.
+    pub(crate) fn refresh(&mut self, now: Instant, addr: &SocketAddr) {
+        if let Some(peer) = self.peers.get_mut(addr)
+            && !peer.contradicted
+        {
+            peer.last_heard = now;
+        }
+    }
+
+    /// Somebody else spoke from this address, if it is a member's.
+    pub(crate) fn contradict(&mut self, addr: &SocketAddr) {
+        if let Some(peer) = self.peers.get_mut(addr) {
+            peer.contradicted = true;
+        }
+    }
+
+    /// When this member was answered last.
+    pub(crate) fn last_answered(&self, addr: &SocketAddr) -> Option<Instant> {
+        self.peers.get(addr)?.last_answered
+    }
+
+    /// A restarted member is not answered sooner than its former life would have been.
+    pub(crate) fn set_last_answered(&mut self, addr: &SocketAddr, at: Option<Instant>) {
+        if let Some(peer) = self.peers.get_mut(addr) {
+            peer.last_answered = at;
         }
     }
 
@@ -186,8 +236,8 @@ impl Membership {
 impl core::hash::Hash for Membership {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         self.peers.hash(state);
-        for incarnation in self.gone.oldest_ordered() {
-            incarnation.hash(state);
+        for gone in self.gone.oldest_ordered() {
+            gone.hash(state);
         }
     }
 }

@@ -199,8 +199,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     }
 
     /// A datagram arrived from `from`. Opened in place; gives the user payload in it, if it has
-    /// one. Anything that is wrong with it is counted in [`stats`](Self::stats) and has no other
-    /// effect.
+    /// one. What is wrong with it is counted in [`stats`](Self::stats), never answered, and changes
+    /// nothing that a caller can see; but from a member's address it is a sign of life as soon as
+    /// it opens and parses, if no control message contradicts that.
     #[must_use = "the payload is lent out of the datagram and can't be had again"]
     pub fn handle_datagram<'d>(
         &mut self,
@@ -345,12 +346,15 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     ) -> Result<SocketAddr, Rejection> {
         let peer = self.advertised(from, control)?;
         let incarnation = control.block.map(|block| block.incarnation);
-        match self.membership.judge(&peer, incarnation)? {
-            Claim::Known => self.membership.refresh(self.now, &peer),
+        let claim = self.membership.judge(self.now, &peer, incarnation);
+        match claim.inspect_err(|_| self.membership.contradict(&peer))? {
+            Claim::Known => self.membership.confirm(self.now, &peer),
             Claim::New => self.add_member(peer, incarnation),
             Claim::Restarted => {
+                let answered = self.membership.last_answered(&peer);
                 self.remove_member(peer, LeaveReason::Restarted);
                 self.add_member(peer, incarnation);
+                self.membership.set_last_answered(&peer, answered);
             }
         }
         Ok(peer)
@@ -382,9 +386,12 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
     }
 
-    /// A datagram of ours came back: its source is an address of ours, not a candidate.
+    /// A datagram of ours came back: its source is an address of ours, not a candidate. Where it is
+    /// a member's, that one is given its timeout to contradict: the datagram may be forged.
     fn on_own_datagram(&mut self, addr: SocketAddr) {
-        if !self.membership.contains(&addr) {
+        if self.membership.contains(&addr) {
+            self.membership.contradict(&addr);
+        } else {
             self.discovery.mark_own(addr);
             self.stop_joins(addr);
         }
@@ -423,9 +430,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             return;
         };
         self.timers.stop_in(&mut removed.silence_timer);
-        if why != LeaveReason::Silent {
-            self.membership.bury(&removed);
-        }
+        self.membership.bury(self.now, &removed, why);
         self.outbox.event(PeerEvent::Left { peer, why });
         self.end_requests_to(peer, slot, why);
         self.update_quorum();

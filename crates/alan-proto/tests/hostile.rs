@@ -1,0 +1,140 @@
+//! What forged, replayed and misdirected datagrams can't do.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use alan_proto::wire::{Control, Message, SessionBlock};
+use alan_proto::{Action, Config, Incarnation, LeaveReason, PeerEvent, Rejection};
+use support::{Cluster, addr};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn encoded(message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = vec![0; message.encoded_len()];
+    message.encode(&mut bytes);
+    bytes
+}
+
+fn control(incarnation: Option<u64>) -> Control {
+    let incarnation = incarnation.map(|number| Incarnation::new(number).expect("not zero"));
+    Control { port: 5000, block: incarnation.map(SessionBlock::new) }
+}
+
+fn join(incarnation: Option<u64>) -> Vec<u8> {
+    encoded(&Message::Join(control(incarnation)))
+}
+
+fn heartbeat(incarnation: Option<u64>) -> Vec<u8> {
+    encoded(&Message::Heartbeat(control(incarnation)))
+}
+
+fn inject(cluster: &mut Cluster, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    cluster.inject(from, to, bytes);
+    cluster.run_for(cluster.latency);
+}
+
+fn life(cluster: &Cluster, at: SocketAddr, peer: SocketAddr) -> Option<u64> {
+    let peer = cluster.node(at).member(peer)?;
+    peer.incarnation.map(Incarnation::get)
+}
+
+#[test]
+fn a_replayed_former_life_displaces_the_present_one_for_a_timeout_and_not_for_ever() {
+    let mut cluster = Cluster::new(1);
+    cluster.start(addr(1));
+    // Life 7 only fell silent, so nothing is held against it; then its node came back as life 8.
+    inject(&mut cluster, addr(9), addr(1), &join(Some(7)));
+    cluster.run_for(20 * SECOND);
+    inject(&mut cluster, addr(9), addr(1), &join(Some(8)));
+    inject(&mut cluster, addr(9), addr(1), &heartbeat(Some(7)));
+    assert_eq!(life(&cluster, addr(1), addr(9)), Some(7), "the recording is believed");
+    for _ in 0..8 {
+        cluster.run_for(5 * SECOND);
+        inject(&mut cluster, addr(9), addr(1), &heartbeat(Some(8)));
+        inject(&mut cluster, addr(9), addr(1), &encoded(&Message::Data(b"life 8")));
+    }
+    assert_eq!(life(&cluster, addr(1), addr(9)), Some(8), "the living one is back");
+    inject(&mut cluster, addr(9), addr(1), &heartbeat(Some(7)));
+    assert_eq!(life(&cluster, addr(1), addr(9)), Some(8), "and the recording is worth nothing");
+}
+
+#[test]
+fn a_former_life_is_refused_for_as_long_as_its_successor_is_a_member() {
+    let mut cluster = Cluster::new(2);
+    cluster.start(addr(1));
+    inject(&mut cluster, addr(9), addr(1), &join(Some(7)));
+    for _ in 0..20 {
+        inject(&mut cluster, addr(9), addr(1), &heartbeat(Some(8)));
+        inject(&mut cluster, addr(9), addr(1), &heartbeat(Some(7)));
+        cluster.run_for(5 * SECOND);
+    }
+    assert_eq!(life(&cluster, addr(1), addr(9)), Some(8));
+    assert_eq!(cluster.node(addr(1)).stats().rejected(Rejection::FormerIncarnation), 20);
+}
+
+#[test]
+fn a_member_whose_address_has_become_our_own_is_not_kept_alive_by_our_own_messages() {
+    let mut cluster = Cluster::new(3);
+    cluster.start(addr(1));
+    // A floating address: the member's yesterday, ours today. What goes there comes back from it.
+    let floating = addr(9);
+    inject(&mut cluster, floating, addr(1), &join(Some(7)));
+    for _ in 0..30 {
+        cluster.run_for(SECOND);
+        let looped: Vec<_> = cluster.sent.iter().filter(|sent| sent.to == floating).collect();
+        let heartbeat = looped.last().map(|sent| sent.bytes.clone());
+        inject(&mut cluster, floating, addr(1), &encoded(&Message::Data(b"to all")));
+        if let Some(heartbeat) = heartbeat {
+            inject(&mut cluster, floating, addr(1), &heartbeat);
+        }
+    }
+    assert!(cluster.members(addr(1)).is_empty());
+}
+
+#[test]
+fn our_own_datagram_from_a_living_members_address_costs_it_nothing() {
+    let mut cluster = Cluster::new(4);
+    cluster.start_mesh(2, &Config::default());
+    let own = cluster.node(addr(1)).incarnation().get();
+    for _ in 0..60 {
+        inject(&mut cluster, addr(2), addr(1), &heartbeat(Some(own)));
+        inject(&mut cluster, addr(2), addr(1), &heartbeat(None));
+        cluster.run_for(SECOND);
+    }
+    assert_eq!(cluster.members(addr(1)), [addr(2)]);
+    let left = cluster.nodes[&addr(1)].actions.iter();
+    let left = left.filter(|action| matches!(action, Action::Peer(PeerEvent::Left { .. })));
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_classic_node_that_takes_a_rust_nodes_address_is_admitted_though_it_never_stops_talking() {
+    let mut cluster = Cluster::new(5);
+    cluster.start(addr(1));
+    inject(&mut cluster, addr(9), addr(1), &join(Some(7)));
+    for second in 0..40 {
+        inject(&mut cluster, addr(9), addr(1), &encoded(&Message::Data(b"busy")));
+        if second % 5 == 0 {
+            inject(&mut cluster, addr(9), addr(1), &heartbeat(None));
+        }
+        cluster.run_for(SECOND);
+    }
+    let peer = cluster.node(addr(1)).member(addr(9)).expect("it is a member");
+    assert_eq!(peer.incarnation, None);
+    let why = LeaveReason::Silent;
+    let left = Action::Peer(PeerEvent::Left { peer: addr(9), why });
+    assert!(cluster.nodes[&addr(1)].actions.contains(&left));
+}
+
+#[test]
+fn a_flood_of_joins_under_ever_new_lives_is_answered_ten_times_a_second() {
+    let mut cluster = Cluster::new(6);
+    cluster.start(addr(1));
+    for number in 1..=1_000 {
+        inject(&mut cluster, addr(9), addr(1), &join(Some(number)));
+    }
+    let answers = cluster.sent.iter().filter(|sent| sent.from == addr(1)).count();
+    assert!((10..=11).contains(&answers), "{answers}");
+}
