@@ -15,6 +15,9 @@ impl Instant {
     /// The clock's epoch.
     pub const EPOCH: Self = Self(0);
 
+    /// The last moment, which is never over: what is due then never happens.
+    pub(crate) const END: Self = Self(u64::MAX);
+
     /// The moment `micros` microseconds after the clock's epoch.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {

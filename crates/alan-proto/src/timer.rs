@@ -69,10 +69,11 @@ impl<K: Copy> Timers<K> {
         }
     }
 
-    /// Takes the earliest timer out if it is due.
+    /// Takes the earliest timer out if it is due. At the end of time nothing is: what is armed again
+    /// from there on would be due without end.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let (at, what) = self.next()?;
-        if at > now {
+        if at > now || at == Instant::END {
             return None;
         }
         let handle = self.heap[0];
