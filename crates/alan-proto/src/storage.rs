@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 use core::borrow::Borrow;
+use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use hashbrown::HashTable;
@@ -134,8 +135,14 @@ impl<T: Hash> Hash for Slab<T> {
 }
 
 /// The secret of a [`Map`]'s hash.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct HashKey(pub(crate) u64, pub(crate) u64);
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey(redacted)")
+    }
+}
 
 impl HashKey {
     fn hash<Q: Hash + ?Sized>(self, key: &Q) -> u64 {
@@ -353,6 +360,14 @@ mod tests {
         for key in 0u32..1_000 {
             assert_eq!(map.get(&key).copied(), (key % 2 == 1).then_some(key * 2));
         }
+    }
+
+    #[test]
+    fn the_secret_of_the_hash_is_not_shown() {
+        let map = Map::<u32, u32>::new(1, HashKey(0xdead_beef, 0xfeed_f00d));
+        let shown = std::format!("{map:?}");
+        assert!(shown.contains("HashKey(redacted)"), "{shown}");
+        assert!(!shown.contains("3735928559") && !shown.contains("4277006349"), "{shown}");
     }
 
     #[test]
