@@ -54,25 +54,30 @@ impl Discovery {
         self.named.len()
     }
 
-    /// A new answer of discovery follows: [`Self::name`] for each address, then
-    /// [`Self::end_round`].
+    /// A new answer of discovery follows: [`Self::keep`] for each address, then
+    /// [`Self::forget_unnamed`], which makes room, then [`Self::name`] for each address.
     pub(crate) const fn begin_round(&mut self) {
         self.round += 1;
     }
 
+    /// Discovery goes on naming `addr`, if it did before.
+    pub(crate) fn keep(&mut self, addr: &SocketAddr) {
+        if let Some(named) = self.named.get_mut(addr) {
+            named.round = self.round;
+        }
+    }
+
     /// Discovery names `addr`. Gives its place if it is new.
     pub(crate) fn name(&mut self, addr: SocketAddr) -> Result<Option<Handle>, Full> {
-        let round = self.round;
-        if let Some(named) = self.named.get_mut(&addr) {
-            named.round = round;
+        if self.named.contains(&addr) {
             return Ok(None);
         }
-        let named = Named { round, attempts: 0, timer: None };
+        let named = Named { round: self.round, attempts: 0, timer: None };
         self.named.insert(addr, named).map(Some).map_err(|_refused| Full)
     }
 
-    /// Forgets each address that this round did not name, and gives its timer to `stop`.
-    pub(crate) fn end_round(&mut self, mut stop: impl FnMut(TimerId)) {
+    /// Forgets each address that this round does not name, and gives its timer to `stop`.
+    pub(crate) fn forget_unnamed(&mut self, mut stop: impl FnMut(TimerId)) {
         for slot in 0..self.named.slots() {
             let Some(handle) = self.named.handle_at(slot) else { continue };
             let stale = self.named.at(handle).is_some_and(|(_, named)| named.round != self.round);

@@ -119,6 +119,9 @@ pub enum LockError {
         /// The limit.
         limit: u32,
     },
+    /// Thousands of actions wait because [`poll_action`](crate::Node::poll_action) was not called.
+    #[error("thousands of actions wait to be polled")]
+    OutboxFull,
     /// The node has said goodbye.
     #[error("the node has left the cluster")]
     Closed,

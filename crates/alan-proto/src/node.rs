@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use siphasher::sip::SipHasher13;
 
 use crate::config::Config;
-use crate::discovery::{Discovery, jittered};
+use crate::discovery::{Discovery, Full, jittered};
 use crate::envelope::Envelope;
 use crate::error::ConfigError;
 use crate::event::{Action, Deadline, Delivery, Incarnation, LeaveReason, PeerEvent, Wakeup};
@@ -50,8 +50,8 @@ const OUTBOX_SLACK: usize = 4_096;
 ///   an early or repeated call does nothing. Time only goes forward: an earlier `now` counts as
 ///   the latest seen.
 /// - **Out**: after each of these, [`poll_action`](Self::poll_action) until it gives `None`, then
-///   [`poll_timeout`](Self::poll_timeout). A node that nobody polls refuses further input once a
-///   few thousand messages wait.
+///   [`poll_timeout`](Self::poll_timeout). A node that nobody polls refuses further input, lock
+///   calls among it, once a few thousand messages wait.
 /// - **Memory** is the caller's both ways: a payload is lent out of the receive buffer; datagrams
 ///   are made in the buffer that is passed in, which must hold
 ///   [`Config::buffer_size`] bytes.
@@ -251,8 +251,10 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 Timer::Goodbye => self.say_goodbye(),
             }
         }
-        self.locks.handle_timeout(self.now, &mut self.rng);
-        self.collect_lock_outputs();
+        if !self.outbox.is_full() {
+            self.locks.handle_timeout(self.now, &mut self.rng);
+            self.collect_lock_outputs();
+        }
     }
 
     /// Discovery names these addresses now: each that is no member becomes a candidate and gets a
@@ -264,19 +266,21 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if self.phase != Phase::Running {
             return;
         }
-        self.discovery.begin_round();
-        let mut refused = 0;
+        if self.outbox.is_full() {
+            return self.stats.refuse(Refusal::OutboxFull);
+        }
+        let Self { discovery, timers, .. } = self;
+        discovery.begin_round();
+        for &addr in addresses {
+            discovery.keep(&canonical(addr));
+        }
+        discovery.forget_unnamed(|timer| timers.stop(timer));
         for &addr in addresses {
             match self.discovery.name(canonical(addr)) {
                 Ok(None) => {}
                 Ok(Some(new)) => self.send_join(new),
-                Err(crate::discovery::Full) => refused += 1,
+                Err(Full) => self.stats.refuse(Refusal::CandidatesFull),
             }
-        }
-        let Self { discovery, timers, .. } = self;
-        discovery.end_round(|timer| timers.stop(timer));
-        for _ in 0..refused {
-            self.stats.refuse(Refusal::CandidatesFull);
         }
     }
 

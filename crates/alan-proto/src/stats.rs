@@ -99,7 +99,8 @@ pub enum Refusal {
     /// Denied peers beyond [`Config::max_lock_waiters`](crate::Config::max_lock_waiters): they are
     /// not told when the key frees.
     DeniedFull,
-    /// Control messages that found the outbox full because nobody polled.
+    /// Datagrams, answers of discovery and lock calls that found the outbox full because nobody
+    /// polled.
     OutboxFull,
 }
 

@@ -1,4 +1,5 @@
-//! What forged, replayed and misdirected datagrams can't do.
+//! What forged, replayed and misdirected datagrams, odd answers of discovery, and careless callers
+//! can't do.
 
 mod support;
 
@@ -6,8 +7,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use alan_proto::wire::{Control, Message, SessionBlock};
-use alan_proto::{Action, Config, Incarnation, LeaveReason, PeerEvent, Rejection};
-use support::{Cluster, addr};
+use alan_proto::{
+    Action, Config, Incarnation, Instant, LeaveReason, LockError, Node, PeerEvent, Refusal,
+    Rejection,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
+use support::{Cluster, TestNode, addr, plain};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,6 +44,16 @@ fn inject(cluster: &mut Cluster, from: SocketAddr, to: SocketAddr, bytes: &[u8])
 fn life(cluster: &Cluster, at: SocketAddr, peer: SocketAddr) -> Option<u64> {
     let peer = cluster.node(at).member(peer)?;
     peer.incarnation.map(Incarnation::get)
+}
+
+fn lone_node(config: Config) -> TestNode {
+    let generator = ChaCha8Rng::seed_from_u64(1);
+    Node::new(config, plain(), generator, Instant::EPOCH).expect("a valid configuration")
+}
+
+fn waiting(node: &mut TestNode) -> usize {
+    let mut buffer = [0; 4_096];
+    core::iter::from_fn(|| node.poll_action(&mut buffer)).count()
 }
 
 #[test]
@@ -137,4 +153,76 @@ fn a_flood_of_joins_under_ever_new_lives_is_answered_ten_times_a_second() {
     }
     let answers = cluster.sent.iter().filter(|sent| sent.from == addr(1)).count();
     assert!((10..=11).contains(&answers), "{answers}");
+}
+
+#[test]
+fn candidates_that_are_named_no_longer_make_room_for_those_that_are() {
+    let mut cluster = Cluster::new(7);
+    let mut config = Config::default();
+    config.max_candidates = 2;
+    cluster.start_with(addr(1), config, plain());
+    cluster.discover(addr(1), &[addr(6), addr(7)]);
+    cluster.discover(addr(1), &[addr(8), addr(9)]);
+    let asked: Vec<_> = cluster.sent.iter().map(|sent| sent.to).collect();
+    assert_eq!(asked, [addr(6), addr(7), addr(8), addr(9)]);
+    assert_eq!(cluster.node(addr(1)).stats().refused(Refusal::CandidatesFull), 0);
+    assert_eq!(cluster.node(addr(1)).usage().named, 2);
+}
+
+#[test]
+fn discovery_that_names_ever_new_addresses_fills_no_memory_though_nobody_polls() {
+    let mut config = Config::default();
+    config.max_peers = 16;
+    config.max_candidates = 16;
+    let mut node = lone_node(config);
+    for round in 0..20_000u16 {
+        let [high, low] = round.to_be_bytes();
+        node.handle_discovery(Instant::EPOCH, &[SocketAddr::from(([10, 0, high, low], 5000))]);
+    }
+    assert!(node.stats().refused(Refusal::OutboxFull) > 10_000);
+    assert!(waiting(&mut node) < 4_500);
+}
+
+#[test]
+fn locks_fill_no_memory_though_nobody_polls() {
+    let mut config = Config::default();
+    config.max_peers = 16;
+    config.max_candidates = 16;
+    let mut node = lone_node(config);
+    let _ = node.handle_datagram(Instant::EPOCH, addr(9), &mut join(Some(7)));
+    let mut refused = 0;
+    for _ in 0..20_000 {
+        match node.lock(Instant::EPOCH, "key", None) {
+            Ok(lock) => node.release(Instant::EPOCH, lock).expect("it waits"),
+            Err(why) => {
+                assert_eq!(why, LockError::OutboxFull);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 10_000);
+    assert_eq!(node.stats().refused(Refusal::OutboxFull), refused);
+    assert!(waiting(&mut node) < 4_500);
+    // Polled, it takes the call; and what the lock repeats waits for the next poll as well.
+    assert!(node.lock(Instant::EPOCH, "key", None).is_ok());
+    for second in 0..40_000 {
+        let now = Instant::from_millis(second * 1_000);
+        let _ = node.handle_datagram(now, addr(9), &mut heartbeat(Some(7)));
+        node.handle_timeout(now);
+    }
+    let waiting = waiting(&mut node);
+    assert!(waiting < 4_500, "{waiting}");
+}
+
+#[test]
+fn the_end_of_time_is_a_moment_like_any_other() {
+    let end = Instant::from_micros(u64::MAX);
+    let mut node = lone_node(Config::default());
+    let _ = node.handle_datagram(Instant::EPOCH, addr(9), &mut join(Some(7)));
+    let lock = node.lock(Instant::EPOCH, "key", Some(end)).expect("there is room");
+    node.handle_timeout(end);
+    node.handle_timeout(end);
+    assert_eq!(node.peer_count(), 0);
+    assert!(waiting(&mut node) < 100);
+    assert_eq!(node.release(end, lock), Ok(()));
 }

@@ -139,7 +139,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         deadline: Option<Instant>,
     ) -> Result<LockId, LockError> {
         self.advance(now);
-        self.check_running().map_err(|_closed| LockError::Closed)?;
+        self.check_lock_call()?;
         let asked = self.locks.lock(self.now, key, deadline, &mut self.rng);
         self.settle_lock_command(asked)
     }
@@ -153,7 +153,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         deadline: Option<Instant>,
     ) -> Result<LockId, LockError> {
         self.advance(now);
-        self.check_running().map_err(|_closed| LockError::Closed)?;
+        self.check_lock_call()?;
         let asked = self.locks.try_lock(self.now, key, deadline, &mut self.rng);
         self.settle_lock_command(asked)
     }
@@ -241,6 +241,17 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
         self.collect_lock_outputs();
         asked
+    }
+
+    /// What other commands queue is bounded by the tables; lock calls and releases in turn would
+    /// fill the outbox without end.
+    fn check_lock_call(&mut self) -> Result<(), LockError> {
+        self.check_running().map_err(|_closed| LockError::Closed)?;
+        if self.outbox.is_full() {
+            self.stats.refuse(Refusal::OutboxFull);
+            return Err(LockError::OutboxFull);
+        }
+        Ok(())
     }
 
     fn check_running(&self) -> Result<(), SendError> {
