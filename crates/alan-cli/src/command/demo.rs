@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
 /// How long a node may be silent: much shorter than the default of 15 s, for the same reason.
-const SILENCE: Duration = Duration::from_millis(1_000);
+const SILENCE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &DemoArgs) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

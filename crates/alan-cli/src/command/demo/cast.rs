@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use alan_proto::envelope::Key;
 use alan_tokio::{Event, Events, Message, Node};
 use thiserror::Error;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use zeroize::Zeroizing;
 
 use super::{HEARTBEAT, PATIENCE, SILENCE};
@@ -23,11 +23,14 @@ pub(crate) enum CastError {
     NoPort(#[source] io::Error),
 }
 
+/// How many messages wait for the story at most; it never has more than one under way.
+const MESSAGES: usize = 16;
+
 /// A running node.
 pub(crate) struct Actor {
     pub(crate) node: Node,
     events: Events,
-    heard: UnboundedReceiver<String>,
+    heard: Receiver<String>,
 }
 
 impl Actor {
@@ -120,7 +123,7 @@ impl Cast {
             .map_err(|error| format!("node {number} did not start: {error}"))?;
         let events = node.events();
         let incoming = node.incoming().map_err(|error| error.to_string())?;
-        let (tell, heard) = unbounded_channel();
+        let (tell, heard) = channel(MESSAGES);
         let silent_to_one = number == 2 && self.is_sabotaged(Sabotage::NoReply);
         let silent_to_all = number == NODES && self.is_sabotaged(Sabotage::OneReplyMissing);
         tokio::spawn(listen(number, incoming, tell, silent_to_one || silent_to_all));
@@ -154,7 +157,7 @@ impl Cast {
 async fn listen(
     number: usize,
     mut incoming: alan_tokio::Incoming,
-    heard: UnboundedSender<String>,
+    heard: Sender<String>,
     silent: bool,
 ) {
     while let Some(message) = incoming.recv().await {
@@ -168,7 +171,7 @@ async fn listen(
             }
             Message::Data { .. } => {
                 // Nobody listens any more once the node was killed.
-                let _ = heard.send(said);
+                let _ = heard.send(said).await;
             }
             _ => {}
         }

@@ -107,8 +107,8 @@ async fn request(cast: &mut Cast, teller: &mut Teller) -> Seen {
 async fn request_all(cast: &mut Cast, teller: &mut Teller) -> Seen {
     let asker = &cast.actor(1)?.node;
     let since = Instant::now();
-    let asked = asker.request_all("who are you").timeout(PATIENCE).await;
-    let mut answers = asked.map_err(|error| error.to_string())?;
+    let outcome = asker.request_all("who are you").timeout(PATIENCE).await;
+    let mut answers = outcome.map_err(|error| error.to_string())?;
     let took = micros(since);
     // They come in any order; the story has one.
     answers.replies.sort_by_key(|reply| reply.peer);
