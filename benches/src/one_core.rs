@@ -1,9 +1,9 @@
-//! Keeps the threads of a row on one core.
+//! Keeps the threads of a row on one core, so that a row's figure is what both sides cost together.
 //!
-//! In a round trip one side works while the other waits, so that a second core is of no use; but
-//! whether the system puts the sides on one core or on two decides whether each datagram has to
-//! wake an idle core, and on a virtual machine that takes longer than all the rest. It is not what
-//! these rows ask.
+//! Whether the system puts the two sides on one core or on two changes from one moment to the next,
+//! and with it what a datagram costs, by a factor of two and more: on two cores each one may have
+//! to wake an idle core, which on a virtual machine takes longer than all the rest, and the cheaper
+//! side hides behind the dearer. None of that is what the rows ask.
 
 use crate::Failure;
 

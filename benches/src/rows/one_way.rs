@@ -2,6 +2,7 @@
 
 use crate::bare::{BURST, Credits, Flow};
 use crate::cluster::Places;
+use crate::one_core::OneCore;
 use crate::statistics::Sample;
 use crate::{Failure, measure};
 
@@ -17,6 +18,7 @@ pub(super) fn sealed<const PAYLOAD: usize>(repetitions: u32) -> Result<Vec<Sampl
 }
 
 fn run(repetitions: u32, payload: &[u8], sealed: bool) -> Result<Vec<Sample>, Failure> {
+    let _one_core = OneCore::enter()?;
     measure::runtime()?.block_on(async {
         let places = Places::new(2)?;
         let credits = Credits::new();
