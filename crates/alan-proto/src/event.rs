@@ -46,7 +46,7 @@ impl fmt::Debug for Incarnation {
 pub struct RequestId(pub [u8; 16]);
 
 impl RequestId {
-    /// Sixteen zero bytes: what LOCK_RELEASE carries.
+    /// Sixteen zero bytes: what a LOCK_RELEASE carries that names no request.
     pub const ZERO: Self = Self([0; 16]);
 }
 
