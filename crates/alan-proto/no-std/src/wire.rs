@@ -54,12 +54,7 @@ impl Wire {
             }
         };
         let buffer = vec![0; Config::default().buffer_size];
-        Self {
-            ends: [end(1), end(2)],
-            now,
-            buffer,
-            datagrams: 0,
-        }
+        Self { ends: [end(1), end(2)], now, buffer, datagrams: 0 }
     }
 
     /// Datagrams carried so far.
@@ -75,9 +70,7 @@ impl Wire {
 
     pub(crate) fn pass_a_message(&mut self, payload: &[u8]) {
         let alice = &mut self.ends[ALICE].node;
-        let len = alice
-            .broadcast(self.now, payload, &mut self.buffer)
-            .expect("there is a quorum");
+        let len = alice.broadcast(self.now, payload, &mut self.buffer).expect("there is a quorum");
         let to = self.ends[BOB].addr;
         self.carry(ALICE, Transmit { to, len });
         assert_eq!(self.ends[BOB].heard, [payload]);
