@@ -119,20 +119,25 @@ impl<R> Builder<R> {
 }
 
 impl<R: Runtime> Builder<R> {
-    /// Starts the node: checks the settings, binds the socket, and asks discovery for the first
-    /// time. When this returns the node receives; it has found nobody yet (see
-    /// [`Node::ready`]).
+    /// Starts the node under the runtime that this is polled in: checks the settings, binds the
+    /// socket, and asks discovery for the first time. When this returns the node receives; it has
+    /// found nobody yet (see [`Node::ready`]).
     #[expect(
         clippy::unused_async,
         reason = "the runtime is looked up when this is polled, which is inside of it"
     )]
     pub async fn start(self) -> Result<Node<R>, StartError> {
-        start(self.settings.validate()?)
+        let configuration = self.settings.validate()?;
+        start(configuration, R::current()?)
+    }
+
+    /// As [`start`](Self::start), under a runtime that is named. It may be called from anywhere.
+    pub fn start_on(self, runtime: R) -> Result<Node<R>, StartError> {
+        start(self.settings.validate()?, runtime)
     }
 }
 
-fn start<R: Runtime>(configuration: Configuration) -> Result<Node<R>, StartError> {
-    let runtime = R::current()?;
+fn start<R: Runtime>(configuration: Configuration, runtime: R) -> Result<Node<R>, StartError> {
     let Configuration { core, bind, discover, schedule, key, .. } = configuration;
     let clock = LeaseClock::new();
     let envelope = AnyEnvelope::new(key.as_ref());

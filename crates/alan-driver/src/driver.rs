@@ -22,23 +22,24 @@ const BATCHES_PER_TURN: usize = 4;
 /// 2. [`advance`](Self::advance), which says how to go on.
 /// 3. To sleep is to wait for the first of: the time that it gave;
 ///    [`poll_woken`](Self::poll_woken); the socket becoming readable, but that only while
-///    [`poll_room`](Self::poll_room) is ready.
+///    [`poll_room`](Self::poll_room) is ready. [`poll_ready`](Self::poll_ready) is all of it but
+///    the time.
 ///
 /// Neither call waits for anything, and each does a bounded amount of work.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use alan_driver::{Driver, Received, Turn};
+/// use alan_driver::{Driver, Turn};
 ///
 /// # fn wait_for(_socket: &std::net::UdpSocket, _driver: &Driver, _time: Option<Duration>) {}
 /// fn run(mut driver: Driver) {
 ///     loop {
-///         let more = matches!(driver.receive(), Ok(Received::Some));
+///         let _is_empty = driver.receive().is_err();
 ///         match driver.advance() {
 ///             Turn::Ended => return,
-///             Turn::Sleep(time) if !more => wait_for(driver.socket(), &driver, time),
-///             Turn::Again | Turn::Sleep(_) => std::thread::yield_now(),
+///             Turn::Again => std::thread::yield_now(),
+///             Turn::Sleep(time) => wait_for(driver.socket(), &driver, time),
 ///         }
 ///     }
 /// }
@@ -47,6 +48,8 @@ pub struct Driver {
     socket: Arc<Socket>,
     buffers: ReceiveBuffers,
     wakes: Wakes,
+    /// Whether the last read has left something in the socket that may be read now.
+    more: bool,
     /// Bytes received since the present deadline came, while the socket was never found empty.
     backlog: usize,
     /// The most bytes that can have been waiting at any one moment.
@@ -84,16 +87,6 @@ pub enum Turn {
     Ended,
 }
 
-/// What [`Driver::receive`] left behind.
-#[must_use]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Received {
-    /// There may be more to receive.
-    Some,
-    /// A queue is full and its policy is to wait: see [`Driver::poll_room`].
-    Blocked,
-}
-
 impl Driver {
     pub(crate) fn new(engine: Arc<Engine>, socket: Arc<Socket>) -> Self {
         // Whatever the kernel does not want to tell, it is not more than what was asked for.
@@ -102,6 +95,7 @@ impl Driver {
             socket,
             buffers: ReceiveBuffers::new(),
             wakes: Wakes::default(),
+            more: false,
             backlog: 0,
             kernel_buffer,
             engine: Running(engine),
@@ -113,12 +107,15 @@ impl Driver {
         (*self.socket).as_ref()
     }
 
-    /// Receives and handles what has arrived, up to a bounded amount. An error of the kind
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) says that nothing is left; there are no others.
-    pub fn receive(&mut self) -> io::Result<Received> {
+    /// Receives and handles what has arrived, up to a bounded amount, and nothing while there is no
+    /// [room](Self::poll_room). An error of the kind [`WouldBlock`](io::ErrorKind::WouldBlock) says
+    /// that the socket is empty; there are no others. After anything else,
+    /// [`advance`](Self::advance) says whether to go on receiving.
+    pub fn receive(&mut self) -> io::Result<()> {
+        self.more = false;
         for _ in 0..BATCHES_PER_TURN {
             if self.engine.outlet().inbox.is_blocked() {
-                return Ok(Received::Blocked);
+                return Ok(());
             }
             match self.socket.receive(&mut self.buffers) {
                 Ok(_) => {
@@ -136,7 +133,8 @@ impl Driver {
                 }
             }
         }
-        Ok(Received::Some)
+        self.more = true;
+        Ok(())
     }
 
     /// Does what is due, and says how to go on.
@@ -147,7 +145,8 @@ impl Driver {
     /// bytes have been as the kernel can hold.
     pub fn advance(&mut self) -> Turn {
         if self.engine.is_due() {
-            if matches!(self.receive(), Ok(Received::Some)) && self.backlog < self.kernel_buffer {
+            let _is_empty = self.receive().is_err();
+            if self.more && self.backlog < self.kernel_buffer {
                 return Turn::Again;
             }
             self.backlog = 0;
@@ -157,9 +156,28 @@ impl Driver {
         } else {
             self.backlog = 0;
         }
+        // Asked for once: who does not receive again is to wait for the socket.
+        let more = std::mem::take(&mut self.more);
         match self.engine.sleep() {
-            Ok(time) => Turn::Sleep(time),
             Err(_closed) => Turn::Ended,
+            Ok(_) if more => Turn::Again,
+            Ok(time) => Turn::Sleep(time),
+        }
+    }
+
+    /// Ready when the loop is to turn before its time: it was [woken](Self::poll_woken), or there
+    /// is [room](Self::poll_room) and `readable`, which polls the socket's readiness, is ready.
+    pub fn poll_ready<T>(
+        &self,
+        context: &mut Context<'_>,
+        readable: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<()> {
+        let woken = self.poll_woken(context).is_ready();
+        let has_room = self.poll_room(context).is_ready();
+        if (has_room && readable(context).is_ready()) || woken {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 

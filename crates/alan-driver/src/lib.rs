@@ -31,11 +31,12 @@ mod runtime;
 pub mod operation;
 mod builder;
 mod node;
+pub mod api;
 
 pub use builder::{Builder, StartError};
 pub use completion::{Missing, Reply};
 pub use delivery::{Incoming, IncomingTaken, Message, Request};
-pub use driver::{Driver, Received, Turn};
+pub use driver::{Driver, Turn};
 pub use engine::{NodeStats, NodeUsage};
 pub use error::{
     BroadcastError, Closed, LockError, LockLost, QuorumError, ReplyError, RequestAllError,

@@ -27,16 +27,8 @@
 //!
 //! # What there is
 //!
-//! | to | use |
-//! | --- | --- |
-//! | start and stop | [`Node::builder`], [`Builder::start`], [`Node::ready`], [`Node::shutdown`] |
-//! | send | [`Node::broadcast`], [`Node::send_to`] |
-//! | ask | [`Node::request`], [`Node::request_all`] |
-//! | receive and answer | [`Node::serve`] or [`Node::incoming`], [`Request::reply`] |
-//! | lock | [`Node::lock`], [`Node::try_lock`], [`LockGuard`], [`Node::unlock`] |
-//! | wait for enough nodes | [`Builder::cluster_size`], [`Node::wait_for_quorum`], [`Node::has_quorum`] |
-//! | see who comes and goes | [`Node::events`], [`Node::on_peer_join`], [`Node::on_peer_leave`], [`Node::peers`] |
-//! | watch | [`Node::stats`], [`Node::usage`], `tracing` events, feature `metrics` |
+//! [`Node`] does it all; [`alan_driver::api`] lists what, and where. What else is on this page are
+//! the types that it takes and gives.
 //!
 //! Operations that wait are builders, with a `timeout` each; they begin when they are awaited, and
 //! are cancelled completely by being dropped. So `tokio::time::timeout`, `select!` and aborted
@@ -99,13 +91,8 @@ use std::io;
 use alan_driver::{Driver, Runtime, Task};
 use tokio::runtime::Handle;
 
-pub use alan_driver::{
-    BroadcastError, Closed, Config, Event, Events, Incarnation, Incoming, IncomingTaken, Instant,
-    Key, LeaveReason, LockError, LockGuard, LockLost, LockNotHeld, Message, Missing, NodeStats,
-    NodeUsage, PeerInfo, QuorumError, Refusal, Rejection, Replies, Reply, ReplyError, Request,
-    RequestAllError, RequestError, RequestId, SendError, Sent, StartError, Stats, Usage, Warning,
-};
-pub use alan_driver::{clock, config, discovery, operation, socket};
+#[doc(inline)]
+pub use alan_driver::api::*;
 
 /// A node whose loop and tasks run under tokio.
 pub type Node = alan_driver::Node<Tokio>;
@@ -113,9 +100,27 @@ pub type Node = alan_driver::Node<Tokio>;
 /// Describes a [`Node`] before it starts.
 pub type Builder = alan_driver::Builder<Tokio>;
 
-/// The tokio runtime in which a node was started.
+/// The tokio runtime that a node runs in: the one that [`Builder::start`] is awaited in, or one
+/// that is named.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// let builder = alan_tokio::Node::builder().dns("my-cluster.local");
+/// # let builder = alan_tokio::Node::builder().peers::<&str>([]).bind([127, 90, 2, 1]);
+/// let node = builder.start_on(runtime.handle().clone().into())?; // not inside of it
+/// runtime.block_on(node.shutdown());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Tokio(Handle);
+
+impl From<Handle> for Tokio {
+    fn from(runtime: Handle) -> Self {
+        Self(runtime)
+    }
+}
 
 impl Runtime for Tokio {
     fn current() -> io::Result<Self> {
@@ -127,7 +132,9 @@ impl Runtime for Tokio {
     }
 
     fn drive(&self, driver: Driver) -> io::Result<()> {
+        let context = self.0.enter();
         let socket = task::register(&driver)?;
+        drop(context);
         drop(self.0.spawn(task::run(driver, socket)));
         Ok(())
     }

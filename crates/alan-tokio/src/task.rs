@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use alan_driver::{Driver, Received, Turn};
+use alan_driver::{Driver, Turn};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -31,12 +31,10 @@ pub(crate) async fn run(driver: Driver, socket: UdpSocket) {
     loop {
         // Only when this finds the socket empty does tokio wait for the next datagram; it is
         // skipped when tokio knows of none.
-        let received = socket.try_io(Interest::READABLE, || driver.receive());
-        let more = matches!(received, Ok(Received::Some));
+        let _is_empty = socket.try_io(Interest::READABLE, || driver.receive()).is_err();
         match driver.advance() {
             Turn::Ended => return,
             Turn::Again => tokio::task::yield_now().await,
-            Turn::Sleep(_) if more => tokio::task::yield_now().await,
             Turn::Sleep(time) => {
                 let at = Instant::now() + time.unwrap_or(FAR).min(FAR);
                 // One that goes off too early costs a turn, once; setting it costs each turn.
@@ -52,12 +50,8 @@ pub(crate) async fn run(driver: Driver, socket: UdpSocket) {
 /// Waits for a datagram, for the timer, or to be woken.
 async fn sleep(driver: &Driver, socket: &UdpSocket, mut timer: std::pin::Pin<&mut Sleep>) {
     poll_fn(|context| {
-        let mut ready = driver.poll_woken(context).is_ready();
-        if driver.poll_room(context).is_ready() {
-            ready |= socket.poll_recv_ready(context).is_ready();
-        }
-        ready |= timer.as_mut().poll(context).is_ready();
-        if ready { Poll::Ready(()) } else { Poll::Pending }
+        let ready = driver.poll_ready(context, |context| socket.poll_recv_ready(context));
+        if timer.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { ready }
     })
     .await;
 }
