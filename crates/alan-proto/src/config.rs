@@ -21,9 +21,9 @@ pub struct Config {
     /// How often each member gets a HEARTBEAT, give or take 10 %. 1 ms to 1 hour; default 5 s.
     pub heartbeat_interval: Duration,
 
-    /// How long a member may be silent before it is declared gone. More than
-    /// `heartbeat_interval`, and enough more that a lost heartbeat or two does not matter: three
-    /// intervals is the usual choice. At most 1 day; default 15 s.
+    /// How long a member may be silent before it is declared gone. At least 1.2 times
+    /// `heartbeat_interval`, which varies by a tenth, and better enough more that a lost heartbeat
+    /// or two does not matter: three intervals is the usual choice. At most 1 day; default 15 s.
     pub heartbeat_timeout: Duration,
 
     /// How long [`try_lock`](crate::Node::try_lock) waits for answers unless told otherwise.
@@ -49,8 +49,8 @@ pub struct Config {
     /// 1 to 1,048,576; default 65,536.
     pub max_requests: u32,
 
-    /// The most lock keys known at once, for this node and for others that ask it. About 500
-    /// bytes each, once used. 1 to 1,048,576; default 65,536.
+    /// The most lock keys known at once, for this node and for others that ask it, and the most
+    /// denied peers that are remembered for all keys together. About 500 bytes each, once used. 1 to 1,048,576; default 65,536.
     pub max_locks: u32,
 
     /// The most callers of this node that wait for one key, and the most denied peers that are
@@ -100,8 +100,8 @@ impl Config {
         duration(
             "heartbeat_timeout",
             self.heartbeat_timeout,
-            self.heartbeat_interval + Duration::from_micros(1)..=DAY,
-            "longer than heartbeat_interval, and at most 24h",
+            self.heartbeat_interval * 6 / 5..=DAY,
+            "at least 1.2 times heartbeat_interval, and at most 24h",
         )?;
         duration("timeout", self.timeout, MILLISECOND..=HOUR, "1ms to 1h")?;
         duration("join_interval", self.join_interval, 200 * MILLISECOND..=DAY, "200ms to 24h")?;
@@ -166,7 +166,8 @@ mod tests {
         assert_eq!(error.field, "heartbeat_timeout");
         assert_eq!(
             error.to_string(),
-            "heartbeat_timeout is 15s, but must be longer than heartbeat_interval, and at most 24h"
+            "heartbeat_timeout is 15s, but must be at least 1.2 times heartbeat_interval, and at \
+             most 24h"
         );
     }
 }

@@ -97,6 +97,11 @@ impl Discovery {
         self.named.at(handle).map(|(addr, _)| *addr)
     }
 
+    /// The candidates that have been asked to join and were not heard since.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.named.iter().filter(|(_, _, named)| named.attempts > 0).map(|(_, addr, _)| *addr)
+    }
+
     /// Counts one more JOIN to the candidate and gives the pause until the next.
     pub(crate) fn next_pause(&mut self, handle: Handle, rng: &mut impl Rng) -> Option<Duration> {
         let longest = self.longest_pause;

@@ -17,8 +17,9 @@ use thiserror::Error;
 /// Seals messages into datagrams, and opens datagrams into messages.
 ///
 /// The only place of the core that holds a secret. Of its two kinds [`Plain`] is [`Clone`], and
-/// so is a node over it; [`Sealed`] is not.
-pub trait Envelope {
+/// so is a node over it; [`Sealed`] is not. Implemented here only, so that it can grow with the
+/// protocol.
+pub trait Envelope: kinds::Kind {
     /// Bytes of a datagram before its message.
     fn prefix(&self) -> usize;
 
@@ -36,6 +37,16 @@ pub trait Envelope {
     /// Opens `datagram` in place and returns the message. One that does not open is left as it
     /// was.
     fn open<'d>(&mut self, datagram: &'d mut [u8]) -> Result<&'d mut [u8], Unopened>;
+}
+
+mod kinds {
+    /// Keeps [`Envelope`](super::Envelope) to the kinds that are here.
+    #[allow(unnameable_types, reason = "that is its purpose")]
+    pub trait Kind {}
+
+    impl Kind for super::Plain {}
+    impl Kind for super::Sealed {}
+    impl Kind for super::AnyEnvelope {}
 }
 
 /// The datagram does not open: it was sealed under another key, or altered, or never sealed.

@@ -36,6 +36,10 @@ const GOODBYES: u8 = 3;
 /// The pause between two LEAVEs.
 const GOODBYE_PAUSE: Duration = Duration::from_millis(5);
 
+/// How long an address from which our own datagrams came is not asked to join. Not for ever: a
+/// datagram of ours that somebody sent back to us from there would silence us towards it.
+const OWN_PAUSE: Duration = Duration::from_secs(3_600);
+
 /// Messages that may wait beside one for each peer and candidate, before input is refused.
 const OUTBOX_SLACK: usize = 4_096;
 
@@ -246,7 +250,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             match timer {
                 Timer::Heartbeat => self.send_heartbeats(),
                 Timer::Silence(member) => self.check_silence(member),
-                Timer::Join(candidate) => self.send_join(candidate),
+                Timer::Join(candidate) => self.ask_again(candidate),
                 Timer::Request(request) => self.time_out_request(request),
                 Timer::Goodbye => self.say_goodbye(),
             }
@@ -398,6 +402,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         } else {
             self.discovery.mark_own(addr);
             self.stop_joins(addr);
+            if let Some(named) = self.discovery.find(&addr) {
+                self.arm_join_after(named, OWN_PAUSE);
+            }
         }
     }
 
@@ -500,21 +507,35 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
 
     /// Asks a candidate to join, unless it is a member or ourselves.
     fn send_join(&mut self, candidate: Handle) {
-        let Some(addr) = self.discovery.addr(candidate) else {
+        let Some(addr) = self.discovery.addr(candidate) else { return };
+        if addr.port() == 0 || self.membership.contains(&addr) {
             return;
-        };
-        if addr.port() == 0 || self.membership.contains(&addr) || self.discovery.is_own(&addr) {
+        }
+        if self.discovery.is_own(&addr) {
+            self.arm_join_after(candidate, OWN_PAUSE);
             return;
         }
         self.outbox.control(addr, ControlKind::Join);
         self.arm_join(candidate);
     }
 
+    /// The pause after a candidate's JOIN is over, or the long one after our own datagram.
+    fn ask_again(&mut self, candidate: Handle) {
+        if let Some(addr) = self.discovery.addr(candidate) {
+            self.discovery.unmark_own(&addr);
+        }
+        self.send_join(candidate);
+    }
+
     fn arm_join(&mut self, candidate: Handle) {
         if let Some(pause) = self.discovery.next_pause(candidate, &mut self.rng) {
-            let timer = self.timers.arm(self.now + pause, Timer::Join(candidate));
-            self.discovery.set_timer(candidate, timer);
+            self.arm_join_after(candidate, pause);
         }
+    }
+
+    fn arm_join_after(&mut self, candidate: Handle, pause: Duration) {
+        let timer = self.timers.arm(self.now + pause, Timer::Join(candidate));
+        self.discovery.set_timer(candidate, timer);
     }
 
     fn stop_joins(&mut self, addr: SocketAddr) {
@@ -534,6 +555,12 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 self.outbox.control(member.addr, ControlKind::Leave);
             }
             repeat |= member.incarnation.is_some();
+        }
+        if first {
+            // Whoever got our JOIN may have taken us in, its answer being under way.
+            for candidate in self.discovery.asked() {
+                self.outbox.control(candidate, ControlKind::Leave);
+            }
         }
         if remaining > 1 && repeat {
             self.phase = Phase::Leaving(remaining - 1);

@@ -292,6 +292,35 @@ fn a_node_knows_its_own_address_by_its_incarnation_and_stops_asking_it() {
 }
 
 #[test]
+fn an_address_that_seemed_our_own_is_asked_again_after_an_hour() {
+    let mut cluster = Cluster::new(11);
+    cluster.start(addr(1));
+    cluster.discover(addr(1), &[addr(9)]);
+    // Somebody sends our own JOIN back to us, from the candidate's address.
+    let stolen = cluster.sent[0].bytes.clone();
+    cluster.inject(addr(9), addr(1), &stolen);
+    cluster.run_for(3_000 * SECOND);
+    assert_eq!(sent_from(&cluster, addr(1)).len(), 1);
+    cluster.run_for(700 * SECOND);
+    assert!(sent_from(&cluster, addr(1)).len() > 5, "with the usual pauses");
+}
+
+#[test]
+fn who_got_a_join_and_has_not_answered_is_told_goodbye_once() {
+    let mut cluster = Cluster::new(8);
+    cluster.start(addr(1));
+    cluster.start(addr(2));
+    cluster.discover(addr(1), &[addr(2), addr(9)]);
+    cluster.run_for(cluster.latency);
+    // The answer of 2 is under way.
+    cluster.with(addr(1), |node, now, _| node.leave(now));
+    cluster.run_for(SECOND);
+    assert_eq!(kinds_sent(&cluster, addr(1)), [1, 1, 2, 2]);
+    assert!(cluster.members(addr(2)).is_empty(), "no ghost is left behind");
+    assert_eq!(cluster.nodes[&addr(1)].actions.last(), Some(&Action::Closed));
+}
+
+#[test]
 fn another_node_at_an_address_that_was_ours_is_asked_and_admitted() {
     let mut cluster = Cluster::new(11);
     cluster.start(addr(1));

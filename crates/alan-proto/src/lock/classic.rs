@@ -143,7 +143,7 @@ impl ClassicLocks {
             let Some(entry) = self.keys.handle_at(slot) else {
                 continue;
             };
-            self.keys.get_mut(entry).denied.retain(|denied| *denied != peer);
+            self.keys.forget_denied(entry, peer);
             if matches!(self.keys.get(entry).holder, Holder::Peer(note) if note.peer == peer) {
                 self.free(entry, rng);
             }
@@ -309,7 +309,7 @@ impl ClassicLocks {
             };
             self.clear_note(entry);
             self.keys.get_mut(entry).holder = Holder::Nobody;
-            self.keys.get_mut(entry).denied.clear();
+            self.keys.forget_all_denied(entry);
             self.keys.discard_if_idle(entry);
         }
     }
@@ -463,14 +463,7 @@ impl ClassicLocks {
 
     /// Remembers that the peer is to be told when the key is free, if there is room.
     pub(super) fn remember_denied(&mut self, entry: Handle, peer: SocketAddr) {
-        let limit = self.max_waiters as usize;
-        let denied = &mut self.keys.get_mut(entry).denied;
-        if denied.contains(&peer) {
-            return;
-        }
-        if denied.len() < limit {
-            denied.push(peer);
-        } else {
+        if !self.keys.deny(entry, peer, self.max_waiters as usize) {
             self.denied_full += 1;
         }
     }

@@ -83,7 +83,7 @@ impl ClassicLocks {
         let granted = self.keys.get_mut(entry);
         granted.holder = Holder::Peer(Note { peer, id });
         granted.lease = lease;
-        granted.denied.retain(|denied| *denied != peer);
+        self.keys.forget_denied(entry, peer);
         if self.repairs.deny_while_asking {
             while let Some(younger) = self.first_asking(entry) {
                 self.make_way(younger, peer, rng);
@@ -209,7 +209,7 @@ impl ClassicLocks {
 
     fn somebody_waits(&self, entry: Handle) -> bool {
         let entry = self.keys.get(entry);
-        !entry.denied.is_empty() || !entry.callers.is_empty()
+        !entry.denied().is_empty() || !entry.callers.is_empty()
     }
 
     fn rust_holder(&self, entry: Handle) -> Option<Note> {
@@ -236,15 +236,13 @@ impl ClassicLocks {
         if !free || self.first_asking(entry).is_some() {
             return 0;
         }
-        let count = self.keys.get(entry).denied.len();
-        for index in 0..count {
-            let peer = self.keys.get(entry).denied[index];
+        for index in 0..self.keys.get(entry).denied().len() {
+            let peer = self.keys.get(entry).denied()[index];
             if !self.is_told(told, peer) {
                 self.send(peer, LockMessageKind::Release, RequestId::ZERO, entry);
             }
         }
-        self.keys.get_mut(entry).denied.clear();
-        count
+        self.keys.forget_all_denied(entry) as usize
     }
 
     fn is_told(&self, told: Told, peer: SocketAddr) -> bool {

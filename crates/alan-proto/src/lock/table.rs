@@ -28,6 +28,9 @@ pub(super) struct Note {
     pub(super) id: RequestId,
 }
 
+/// How many places of each vector an entry keeps for its next key.
+const KEPT: usize = 128;
+
 /// One key's state.
 #[derive(Clone, Hash, Debug, Default)]
 pub(super) struct Entry {
@@ -39,8 +42,9 @@ pub(super) struct Entry {
     pub(super) reminders: u8,
     /// Callers of this node, in the order of their calls.
     pub(super) callers: VecDeque<Handle>,
-    /// Who is to be told when the key is free here, each once.
-    pub(super) denied: Vec<SocketAddr>,
+    /// Who is to be told when the key is free here, each once. Changed through the table only,
+    /// which counts them.
+    denied: Vec<SocketAddr>,
     /// Outputs that name this entry and are not encoded yet.
     unsent: u32,
 }
@@ -53,12 +57,18 @@ impl Entry {
             && self.unsent == 0
     }
 
-    /// Ready for another key; the vectors keep their memory.
+    pub(super) fn denied(&self) -> &[SocketAddr] {
+        &self.denied
+    }
+
+    /// Ready for another key; the vectors keep their memory, if it is not much.
     fn clear(&mut self) {
         let mut callers = core::mem::take(&mut self.callers);
         let mut denied = core::mem::take(&mut self.denied);
         callers.clear();
         denied.clear();
+        callers.shrink_to(KEPT);
+        denied.shrink_to(KEPT);
         *self = Self { callers, denied, ..Self::default() };
     }
 }
@@ -93,12 +103,22 @@ pub(super) struct KeyTable {
     long: u32,
     max_long: u32,
     max_len: usize,
+    /// Denied peers of all keys together, and the most of them.
+    denied: u32,
+    max_denied: u32,
 }
 
 impl KeyTable {
     pub(super) const fn new(max: u32, max_long: u32, max_len: usize, hash_key: HashKey) -> Self {
-        let entries = Map::new(max, hash_key);
-        Self { entries, spare: Spare::new(), long: 0, max_long, max_len }
+        Self {
+            entries: Map::new(max, hash_key),
+            spare: Spare::new(),
+            long: 0,
+            max_long,
+            max_len,
+            denied: 0,
+            max_denied: max,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -148,6 +168,40 @@ impl KeyTable {
 
     pub(super) fn get_mut(&mut self, entry: Handle) -> &mut Entry {
         self.entries.at_mut(entry).expect("an entry lives while something names it")
+    }
+
+    /// Remembers a peer that was denied the key, once; false if there is no room, `limit` being the
+    /// most for one key.
+    pub(super) fn deny(&mut self, entry: Handle, peer: SocketAddr, limit: usize) -> bool {
+        let full = self.denied >= self.max_denied;
+        let denied = &mut self.get_mut(entry).denied;
+        if denied.contains(&peer) {
+            return true;
+        }
+        if full || denied.len() >= limit {
+            return false;
+        }
+        denied.push(peer);
+        self.denied += 1;
+        true
+    }
+
+    /// Forgets a denied peer, if it is one.
+    pub(super) fn forget_denied(&mut self, entry: Handle, peer: SocketAddr) {
+        let denied = &mut self.get_mut(entry).denied;
+        if let Some(place) = denied.iter().position(|denied| *denied == peer) {
+            denied.remove(place);
+            self.denied -= 1;
+        }
+    }
+
+    /// Forgets all peers that were denied the key, and gives how many there were.
+    pub(super) fn forget_all_denied(&mut self, entry: Handle) -> u32 {
+        let denied = &mut self.get_mut(entry).denied;
+        let count = u32::try_from(denied.len()).expect("their total is counted in a u32");
+        denied.clear();
+        self.denied -= count;
+        count
     }
 
     /// One more output names the entry.

@@ -148,6 +148,20 @@ fn the_list_of_denied_peers_is_bounded_and_says_when_it_is_full() {
 }
 
 #[test]
+fn denied_peers_are_remembered_up_to_a_total_for_all_keys_together() {
+    let mut bench = Bench::with(|config| config.max_locks = 2);
+    let mut ask = |number, key: &str| {
+        let asked = bench.receive_key(peer(number), Request, id(number), key.as_bytes());
+        asked.expect("it is answered");
+        bench.locks.denied_full()
+    };
+    for key in ["a", "b"] {
+        ask(1, key);
+    }
+    assert_eq!([ask(2, "a"), ask(3, "a"), ask(2, "b"), ask(3, "b")], [0, 0, 1, 2]);
+}
+
+#[test]
 fn while_a_node_asks_it_denies_a_classic_peer() {
     // Conversation crossing-requests.
     let mut bench = Bench::new(Repairs::NONE);
