@@ -3,6 +3,7 @@
 mod incoming;
 mod message;
 mod queue;
+mod served;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -12,11 +13,12 @@ use alan_proto::PeerEvent;
 
 use crate::wakes::{Wakes, register};
 
-pub(crate) use incoming::serve;
 pub use incoming::{Incoming, IncomingTaken};
 pub(crate) use message::{Inbound, Kind};
 pub use message::{Message, Request};
 use queue::{Entry, Queue};
+pub(crate) use served::serve_in_tasks;
+pub use served::{Queues, Served};
 
 /// Whose messages wait in a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

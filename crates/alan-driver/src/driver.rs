@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use crate::engine::Engine;
@@ -100,6 +101,14 @@ impl Driver {
             kernel_buffer,
             engine: Running(engine),
         }
+    }
+
+    /// Runs `turns`, which is the loop, on a thread of its own. Shutting the node down joins that.
+    pub fn run_on_thread(self, turns: impl FnOnce(Self) + Send + 'static) -> io::Result<()> {
+        let engine = Arc::clone(&self.engine.0);
+        let thread = thread::Builder::new().name("alan-loop".to_owned());
+        engine.set_thread(thread.spawn(move || turns(self))?);
+        Ok(())
     }
 
     /// The socket, to be registered for readiness and for nothing else.

@@ -17,7 +17,7 @@ mod wait;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Poll, Waker};
 
 use alan_proto::envelope::AnyEnvelope;
@@ -36,6 +36,7 @@ use crate::signal::{Signal, lock};
 use crate::socket::{SendFailure, Socket};
 use crate::wakes::Wakes;
 
+use turn::LoopThread;
 pub use view::{NodeStats, NodeUsage};
 
 pub(crate) type ProtocolNode = alan_proto::Node<AnyEnvelope, ChaCha20Rng>;
@@ -56,6 +57,8 @@ pub(crate) struct Engine {
     ready: Signal<Result<(), Closed>>,
     /// The loop has ended and the socket is free.
     ended: Signal<()>,
+    /// Where the loop runs, if it has a thread to itself.
+    thread: OnceLock<LoopThread>,
     send_failures: AtomicU64,
     receive_failures: AtomicU64,
 }
@@ -193,6 +196,7 @@ impl Engine {
             resolver: Mutex::new(None),
             ready: Signal::new(),
             ended: Signal::new(),
+            thread: OnceLock::new(),
             send_failures: AtomicU64::new(0),
             receive_failures: AtomicU64::new(0),
         }

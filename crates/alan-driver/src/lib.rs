@@ -12,7 +12,7 @@
 //!  adapter's loop ── Driver ───┘ receive, keep time ─► delivery, events ─► user
 //! ```
 //!
-//! To write an adapter, implement [`Runtime`] as [`Driver`] says.
+//! To write an adapter, implement [`Runtime`] as [`Driver`] says, and [`AsyncRuntime`] or [`Serve`].
 #![forbid(unsafe_code)]
 
 pub mod clock;
@@ -35,7 +35,7 @@ pub mod api;
 
 pub use builder::{Builder, StartError};
 pub use completion::{Missing, Reply};
-pub use delivery::{Incoming, IncomingTaken, Message, Request};
+pub use delivery::{Incoming, IncomingTaken, Message, Queues, Request, Served};
 pub use driver::{Driver, Turn};
 pub use engine::{NodeStats, NodeUsage};
 pub use error::{
@@ -45,7 +45,7 @@ pub use error::{
 pub use events::{Event, Events};
 pub use node::Node;
 pub use operation::{LockGuard, Replies, Sent};
-pub use runtime::{Runtime, Task};
+pub use runtime::{AsyncRuntime, Runtime, Serve, Task};
 
 // The core's words that the handle's users meet.
 pub use alan_proto::envelope::Key;

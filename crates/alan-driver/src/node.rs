@@ -8,12 +8,12 @@ use alan_proto::{Config, Incarnation, LeaveReason, LockNotHeld, PeerInfo};
 
 use crate::builder::Builder;
 use crate::config::Settings;
-use crate::delivery::{self, Incoming, IncomingTaken, Message};
+use crate::delivery::{Incoming, IncomingTaken, Message, Queues};
 use crate::engine::{Engine, NodeStats, NodeUsage};
 use crate::error::{Closed, SendError};
 use crate::events::{Event, Events};
 use crate::operation::{Broadcast, Lock, SendRequest, SendRequestToAll, TryLock, WaitForQuorum};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Serve};
 
 /// A running node of a cluster, under the runtime `R`.
 ///
@@ -76,8 +76,8 @@ impl<R: Runtime> Node<R> {
     }
 
     /// Leaves the cluster, and waits until that is done: locks are lost, operations end with
-    /// `Closed`, peers are told, and the port is free. It takes some 10 ms. Cancelled, it goes on in
-    /// the background.
+    /// `Closed`, peers are told, the port is free, and the loop's thread, if it has one to itself,
+    /// has ended. It takes some 10 ms. Cancelled, it goes on in the background.
     pub async fn shutdown(&self) {
         self.0.engine.leave();
         self.0.engine.ended().await;
@@ -129,17 +129,17 @@ impl<R: Runtime> Node<R> {
         Incoming::attach(&self.0.engine)
     }
 
-    /// Hands all that others send to this node to `handler`, in tasks: messages of one peer one
-    /// after the other, those of several peers at the same time. In the place of
+    /// Hands all that others send to this node to `handler`, in tasks or on threads: messages of
+    /// one peer one after the other, those of several peers at the same time. In the place of
     /// [`incoming`](Self::incoming), and once.
-    pub fn serve<H, F>(&self, handler: H) -> Result<(), IncomingTaken>
+    ///
+    /// Under an asynchronous runtime the handler gives a future; under one of threads it blocks.
+    pub fn serve<H, T>(&self, handler: H) -> Result<(), IncomingTaken>
     where
-        H: Fn(Message) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send + 'static,
+        R: Serve<T>,
+        H: Fn(Message) -> T + Send + Sync + 'static,
     {
-        let incoming = self.incoming()?;
-        let runtime = self.0.runtime.clone();
-        self.0.runtime.spawn(Box::pin(delivery::serve(incoming, runtime, handler)));
+        self.0.runtime.serve(Queues::new(self.incoming()?), handler);
         Ok(())
     }
 }

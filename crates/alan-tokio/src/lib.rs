@@ -88,7 +88,7 @@ mod task;
 
 use std::io;
 
-use alan_driver::{Driver, Runtime, Task};
+use alan_driver::{AsyncRuntime, Driver, Runtime, Task};
 use tokio::runtime::Handle;
 
 #[doc(inline)]
@@ -121,6 +121,8 @@ impl From<Handle> for Tokio {
         Self(runtime)
     }
 }
+
+impl AsyncRuntime for Tokio {}
 
 impl Runtime for Tokio {
     fn current() -> io::Result<Self> {

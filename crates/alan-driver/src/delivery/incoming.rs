@@ -1,4 +1,4 @@
-//! The two ways to read messages: one stream of all, or a handler with a task per busy peer.
+//! Reading messages as one stream of all.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,9 +7,8 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use thiserror::Error;
 
-use super::{Inbound, Message, QueueKey};
+use super::Message;
 use crate::engine::Engine;
-use crate::runtime::Runtime;
 
 /// Somebody else reads this node's messages, or did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -25,7 +24,7 @@ pub struct IncomingTaken;
 #[derive(Debug)]
 #[must_use = "dropped, it drops the node's messages, too"]
 pub struct Incoming {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
 }
 
 impl Incoming {
@@ -54,22 +53,6 @@ impl Incoming {
             });
         taken.map(|message| message.map(|message| Message::new(&self.engine, message)))
     }
-
-    /// The next queue with messages, for one server at a time.
-    async fn next_queue(&self) -> Option<QueueKey> {
-        std::future::poll_fn(|context| {
-            let inbox = &mut self.engine.outlet().inbox;
-            match inbox.take_queue() {
-                Some(queue) => Poll::Ready(Some(queue)),
-                None if inbox.is_closed() => Poll::Ready(None),
-                None => {
-                    inbox.register(context.waker());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
 }
 
 impl Stream for Incoming {
@@ -83,52 +66,5 @@ impl Stream for Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         self.engine.deliver(|outlet, tell, wakes| outlet.inbox.detach(tell, wakes));
-    }
-}
-
-/// Hands every message to `handler`: those of one peer one after the other, those of several peers
-/// at once, in a task for each peer that has some.
-pub(crate) async fn serve<R, H, F>(incoming: Incoming, runtime: R, handler: H)
-where
-    R: Runtime,
-    H: Fn(Message) -> F + Send + Sync + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    let handler = Arc::new(handler);
-    while let Some(queue) = incoming.next_queue().await {
-        let mut served = Served { engine: Arc::clone(&incoming.engine), queue: Some(queue) };
-        let handler = Arc::clone(&handler);
-        runtime.spawn(Box::pin(async move {
-            while let Some(message) = served.next() {
-                handler(Message::new(&served.engine, message)).await;
-            }
-        }));
-    }
-}
-
-/// A queue in the hands of one server. It goes back when the server ends, also by a panic in the
-/// handler.
-struct Served {
-    engine: Arc<Engine>,
-    queue: Option<QueueKey>,
-}
-
-impl Served {
-    fn next(&mut self) -> Option<Inbound> {
-        let queue = self.queue?;
-        let message =
-            self.engine.deliver(|outlet, tell, wakes| outlet.inbox.next_served(queue, tell, wakes));
-        if message.is_none() {
-            self.queue = None;
-        }
-        message
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        if let Some(queue) = self.queue {
-            self.engine.deliver(|outlet, tell, wakes| outlet.inbox.end_serving(queue, tell, wakes));
-        }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
 use alan_proto::{Delivery, Instant};
@@ -21,6 +22,25 @@ use crate::wakes::{Wakes, register};
 
 /// What a waiting datagram takes of the kernel's buffer beside its own length: at least this.
 const KERNEL_OVERHEAD: usize = 256;
+
+/// The thread of a loop that has one to itself.
+#[derive(Debug)]
+pub(super) struct LoopThread {
+    id: ThreadId,
+    /// Empty once it is joined.
+    handle: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl LoopThread {
+    /// Returns when the thread is gone, whoever else wants that at the same time.
+    fn join(&self) {
+        let mut handle = lock(&self.handle);
+        if let Some(handle) = handle.take() {
+            // If it has panicked, that is on record, and the node has ended nevertheless.
+            let _panic = handle.join();
+        }
+    }
+}
 
 impl Engine {
     pub(crate) fn driver_socket(&self) -> Option<Arc<Socket>> {
@@ -124,6 +144,23 @@ impl Engine {
         }
         register(&mut core.driver.waker, context.waker());
         Poll::Pending
+    }
+
+    /// The loop has a thread to itself.
+    pub(crate) fn set_thread(&self, thread: JoinHandle<()>) {
+        let id = thread.thread().id();
+        let thread = LoopThread { id, handle: Mutex::new(Some(thread)) };
+        self.thread.set(thread).expect("a node has one loop");
+    }
+
+    /// Waits until the loop has ended, and with it the thread that it had to itself.
+    pub(crate) async fn ended(&self) {
+        self.ended.wait().await;
+        match self.thread.get() {
+            // A waker that runs tasks where it is woken could bring us there.
+            Some(thread) if thread.id != thread::current().id() => thread.join(),
+            _ => {}
+        }
     }
 
     /// The loop has ended, with goodbyes said or without: nothing waits any more, and the port is

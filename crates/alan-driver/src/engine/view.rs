@@ -123,10 +123,6 @@ impl Engine {
         self.ready.wait()
     }
 
-    pub(crate) fn ended(&self) -> Wait<()> {
-        self.ended.wait()
-    }
-
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.get().is_some()
     }
