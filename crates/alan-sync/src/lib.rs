@@ -1,7 +1,8 @@
 //! A cluster of nodes that find each other, talk and share locks over UDP, on plain threads.
 //!
 //! The API is that of the asynchronous adapters, with a blocking `.wait()` in the place of `.await`;
-//! no asynchronous runtime is inside.
+//! no asynchronous runtime is inside. (The optional feature `hickory` brings tokio, for the thread
+//! that resolves names, because its resolver needs that.)
 //!
 //! ```no_run
 //! use alan_sync::{Node, Wait};
