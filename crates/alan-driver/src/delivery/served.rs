@@ -91,7 +91,22 @@ where
         runtime.spawn(Box::pin(async move {
             for message in queue {
                 handler(message).await;
+                // Handlers that never wait would keep the thread for as long as messages come.
+                give_way().await;
             }
         }));
     }
+}
+
+/// Lets others have a turn.
+async fn give_way() {
+    let mut gave = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut gave, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
