@@ -68,6 +68,8 @@ pub(crate) struct Inbox {
     limits: InboxLimits,
     peers: HashMap<SocketAddr, Queue>,
     strangers: Queue,
+    /// The stranger whose message is in the hands of a server.
+    stranger_served: Option<SocketAddr>,
     /// Queues with messages that nobody serves at present, in the order of their turns.
     turns: VecDeque<QueueKey>,
     consumer: Consumer,
@@ -87,6 +89,7 @@ impl Inbox {
             limits,
             peers: HashMap::new(),
             strangers: Queue::default(),
+            stranger_served: None,
             turns: VecDeque::new(),
             consumer: Consumer::Awaited,
             reader: None,
@@ -212,10 +215,15 @@ impl Inbox {
         tell: &mut Vec<PeerEvent>,
         wakes: &mut Wakes,
     ) -> Option<Inbound> {
+        self.finish_served(key, tell, wakes);
         self.release_markers(key, tell);
         let message = self.pop_message(key, wakes);
-        if message.is_none() {
-            self.end_serving(key, tell, wakes);
+        match &message {
+            None => self.end_serving(key, tell, wakes),
+            Some(message) if key == QueueKey::Strangers => {
+                self.stranger_served = Some(message.from);
+            }
+            Some(_) => {}
         }
         message
     }
@@ -227,6 +235,7 @@ impl Inbox {
         tell: &mut Vec<PeerEvent>,
         wakes: &mut Wakes,
     ) {
+        self.finish_served(key, tell, wakes);
         if let Some(queue) = self.queue_mut(key) {
             queue.end_turn();
             self.release_markers(key, tell);
@@ -303,13 +312,17 @@ impl Inbox {
     }
 
     /// Makes a queue for a new member, and moves there what it sent as a stranger: otherwise
-    /// the two could overtake each other.
+    /// the two could overtake each other. While a message of it is being handled, the new queue
+    /// is in the same hands.
     fn adopt(&mut self, peer: SocketAddr) {
         let limit = self.limits.messages;
         let was_full = self.strangers.messages() >= limit;
         let mut queue = self.strangers.split_off(peer);
         self.full -= usize::from(was_full && self.strangers.messages() < limit);
         self.full += usize::from(queue.messages() >= limit);
+        if self.stranger_served == Some(peer) {
+            queue.serve();
+        }
         if queue.begin_turn() {
             self.turns.push_back(QueueKey::Peer(peer));
         }
@@ -317,6 +330,16 @@ impl Inbox {
             self.turns.retain(|key| *key != QueueKey::Strangers);
         }
         self.peers.insert(peer, queue);
+    }
+
+    /// The message in the server's hands is done with. If its sender has become a member since, the
+    /// queue that it then got is free.
+    fn finish_served(&mut self, key: QueueKey, tell: &mut Vec<PeerEvent>, wakes: &mut Wakes) {
+        if key == QueueKey::Strangers
+            && let Some(peer) = self.stranger_served.take()
+        {
+            self.end_serving(QueueKey::Peer(peer), tell, wakes);
+        }
     }
 
     fn pop_message(&mut self, key: QueueKey, wakes: &mut Wakes) -> Option<Inbound> {

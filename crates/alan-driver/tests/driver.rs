@@ -1,111 +1,17 @@
-//! A node whose loop the test turns by hand: what the loop promises, and what needs no loop.
+//! What a node's loop promises, and what needs no loop: the test turns it by hand.
 
-use std::cell::RefCell;
+mod by_hand;
+
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::task::{Context, Waker};
+use std::time::Instant;
 
-use alan_driver::clock::LeaseClock;
-use alan_driver::{Driver, LeaveReason, Node, Runtime, Task, Turn};
-use alan_proto::wire::{Control, Message};
+use alan_driver::{Driver, LeaveReason, Turn};
+use alan_proto::wire::Message;
 
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-thread_local! {
-    static STARTED: RefCell<Option<Driver>> = const { RefCell::new(None) };
-}
-
-/// A runtime that leaves the loop to the test.
-#[derive(Clone)]
-struct ByHand;
-
-impl Runtime for ByHand {
-    fn current() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    fn spawn(&self, _task: Task) {
-        panic!("nothing here needs a task");
-    }
-
-    fn drive(&self, driver: Driver) -> io::Result<()> {
-        STARTED.set(Some(driver));
-        Ok(())
-    }
-}
-
-/// What a future gives without waiting.
-fn now<F: IntoFuture>(future: F) -> Option<F::Output> {
-    match pin!(future.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    }
-}
-
-/// A node at a port of its own, its loop, and a peer made of a bare socket.
-struct Bench {
-    node: Node<ByHand>,
-    driver: Driver,
-    peer: UdpSocket,
-}
-
-const TIMEOUT: Duration = Duration::from_millis(50);
-
-impl Bench {
-    fn new() -> Self {
-        Self::with_heartbeats(Duration::from_millis(20), TIMEOUT)
-    }
-
-    fn with_heartbeats(interval: Duration, timeout: Duration) -> Self {
-        let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let builder = Node::<ByHand>::builder()
-            .peers::<&str>([])
-            .bind([127, 0, 0, 1])
-            .port(port.expect("the system has ports").port())
-            .heartbeat_interval(interval)
-            .heartbeat_timeout(timeout)
-            .kernel_buffer(65_536);
-        let node = now(async { builder.start().await }).expect("it waits for nothing");
-        let node = node.expect("the port is free");
-        let driver = STARTED.take().expect("it was handed over");
-        let peer = UdpSocket::bind("127.0.0.1:0").expect("the system has ports");
-        peer.set_read_timeout(Some(PATIENCE)).expect("it is a duration");
-        Self { node, driver, peer }
-    }
-
-    fn peer_addr(&self) -> SocketAddr {
-        self.peer.local_addr().expect("it is bound")
-    }
-
-    fn send(&self, message: &Message<'_>) {
-        let mut datagram = vec![0; message.encoded_len()];
-        message.encode(&mut datagram);
-        self.peer.send_to(&datagram, self.node.local_addr()).expect("loopback takes it");
-    }
-
-    fn heartbeat(&self) {
-        self.send(&Message::Heartbeat(Control { port: self.peer_addr().port(), block: None }));
-    }
-
-    /// Makes the bare socket a member.
-    fn join(&mut self) {
-        self.heartbeat();
-        let _ = self.driver.receive();
-        assert!(self.node.peer(self.peer_addr()).is_some());
-    }
-
-    /// Lets the peer's timeout pass with the loop asleep.
-    fn oversleep(&self) {
-        let clock = LeaseClock::new();
-        let heard = self.node.peer(self.peer_addr()).expect("it is a member").last_heard;
-        while clock.now() < heard + 2 * TIMEOUT {
-            std::thread::yield_now();
-        }
-    }
-}
+use by_hand::{Bench, PATIENCE, now};
 
 #[test]
 fn who_was_heard_while_the_loop_slept_is_not_declared_dead() {
