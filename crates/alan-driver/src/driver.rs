@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use crate::engine::Engine;
-use crate::socket::{ReceiveBuffers, Socket};
+use crate::engine::{Engine, Port};
+use crate::socket::ReceiveBuffers;
 use crate::wakes::Wakes;
 
 /// Batches that one call receives at most, so that others get the thread.
@@ -46,7 +46,9 @@ const BATCHES_PER_TURN: usize = 4;
 /// }
 /// ```
 pub struct Driver {
-    socket: Arc<Socket>,
+    /// Dropped before the socket: when the port is free, all the rest has ended, too.
+    engine: Running,
+    socket: Arc<Port>,
     buffers: ReceiveBuffers,
     wakes: Wakes,
     /// Whether the last read has left something in the socket that may be read now.
@@ -55,8 +57,6 @@ pub struct Driver {
     backlog: usize,
     /// The most bytes that can have been waiting at any one moment.
     kernel_buffer: usize,
-    /// Dropped last, after the socket: whoever waits for the end finds the port free.
-    engine: Running,
 }
 
 /// An engine whose loop is there. Dropping it ends the engine.
@@ -89,17 +89,17 @@ pub enum Turn {
 }
 
 impl Driver {
-    pub(crate) fn new(engine: Arc<Engine>, socket: Arc<Socket>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, socket: Arc<Port>) -> Self {
         // Whatever the kernel does not want to tell, it is not more than what was asked for.
         let kernel_buffer = socket.receive_buffer_size().unwrap_or(crate::socket::KERNEL_BUFFER);
         Self {
+            engine: Running(engine),
             socket,
             buffers: ReceiveBuffers::new(),
             wakes: Wakes::default(),
             more: false,
             backlog: 0,
             kernel_buffer,
-            engine: Running(engine),
         }
     }
 
@@ -113,7 +113,7 @@ impl Driver {
 
     /// The socket, to be registered for readiness and for nothing else.
     pub fn socket(&self) -> &UdpSocket {
-        (*self.socket).as_ref()
+        (**self.socket).as_ref()
     }
 
     /// Receives and handles what has arrived, up to a bounded amount, and nothing while there is no
@@ -137,7 +137,7 @@ impl Driver {
                 }
                 // One read has failed, not the socket.
                 Err(error) => {
-                    self.engine.count_receive_failure(&error);
+                    self.backlog += self.engine.count_receive_failure(&error);
                     break;
                 }
             }

@@ -10,6 +10,7 @@
 #[cfg(feature = "metrics")]
 mod metrics;
 mod payload;
+mod port;
 mod turn;
 mod view;
 mod wait;
@@ -36,6 +37,7 @@ use crate::signal::{Signal, lock};
 use crate::socket::{SendFailure, Socket};
 use crate::wakes::Wakes;
 
+pub(crate) use port::Port;
 use turn::LoopThread;
 pub use view::{NodeStats, NodeUsage};
 
@@ -55,7 +57,7 @@ pub(crate) struct Engine {
     incarnation: alan_proto::Incarnation,
     /// The first discovery round is over, or never will be.
     ready: Signal<Result<(), Closed>>,
-    /// The loop has ended and the socket is free.
+    /// The loop has ended and the port is free.
     ended: Signal<()>,
     /// Where the loop runs, if it has a thread to itself.
     thread: OnceLock<LoopThread>,
@@ -70,7 +72,7 @@ pub(crate) struct Core {
     pub(crate) locks: Locks,
     pub(crate) quorum: QuorumWaits,
     /// Gone once the node has ended, so that its port is free although handles are alive.
-    socket: Option<Arc<Socket>>,
+    socket: Option<Arc<Port>>,
     /// Where control datagrams are made.
     control: Box<[u8]>,
     driver: Sleeper,
@@ -122,7 +124,7 @@ impl Sleeper {
 }
 
 impl Core {
-    pub(crate) fn socket(&self) -> Option<Arc<Socket>> {
+    pub(crate) fn socket(&self) -> Option<Arc<Port>> {
         self.socket.clone()
     }
 
@@ -174,6 +176,7 @@ impl Engine {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { node, socket, clock, secure, inbox, event_queue } = parts;
         let (config, incarnation) = (node.config().clone(), node.incarnation());
+        let ended = Signal::new();
         Self {
             clock,
             local_addr: socket.local_addr(),
@@ -185,7 +188,7 @@ impl Engine {
                 requests: Requests::default(),
                 locks: Locks::default(),
                 quorum: QuorumWaits::default(),
-                socket: Some(Arc::new(socket)),
+                socket: Some(Arc::new(Port::new(socket, ended.clone()))),
                 control: vec![0; config.buffer_size].into_boxed_slice(),
                 driver: Sleeper::default(),
                 leaving: false,
@@ -195,7 +198,7 @@ impl Engine {
             outlet: Mutex::new(Outlet { inbox: Inbox::new(inbox), events: Hub::new(event_queue) }),
             resolver: Mutex::new(None),
             ready: Signal::new(),
-            ended: Signal::new(),
+            ended,
             thread: OnceLock::new(),
             send_failures: AtomicU64::new(0),
             receive_failures: AtomicU64::new(0),
@@ -343,6 +346,10 @@ impl Engine {
 
     pub(crate) fn set_resolver(&self, resolver: Resolver) {
         *lock(&self.resolver) = Some(resolver);
+        // The loop may have ended before, and then nobody else stops it.
+        if self.core().closed {
+            lock(&self.resolver).take();
+        }
     }
 
     /// Asks discovery again, now.

@@ -3,8 +3,12 @@
 mod by_hand;
 
 use std::cell::RefCell;
+use std::net::UdpSocket;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use alan_driver::{Message, Queues, Serve, Served};
+use alan_driver::{Driver, Message, Node, Queues, Runtime, SendError, Serve, Served, Task};
 use alan_proto::wire::Message as Wire;
 
 use by_hand::{Bench, ByHand, PATIENCE, now};
@@ -50,4 +54,82 @@ fn who_joins_while_a_message_of_it_is_handled_waits_for_that() {
     assert!(strangers.next().is_none());
     let mut member = next(&mut queues).expect("now it is its turn");
     assert_eq!(payload(member.next()), Some(b"as a member".to_vec()));
+}
+
+#[test]
+fn reads_that_fail_do_not_stop_the_clock() {
+    let mut bench = Bench::new();
+    bench.join();
+    bench.oversleep();
+    // Everything that is sent to a port where nobody listens makes one later read fail.
+    let nobody = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    bench.driver.socket().connect(nobody.expect("the system has ports")).expect("it is local");
+    let started = Instant::now();
+    while bench.node.peer(bench.peer_addr()).is_some() {
+        let _refused = bench.driver.socket().send(&[0]);
+        let _turn = bench.driver.advance();
+        assert!(started.elapsed() < PATIENCE, "the silent peer is still here");
+    }
+    assert_ne!(bench.node.stats().receive_failures, 0, "no read failed: this has shown nothing");
+}
+
+/// A runtime that is gone: whatever it gets is dropped.
+#[derive(Clone)]
+struct Gone;
+
+impl Runtime for Gone {
+    fn current() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn spawn(&self, _task: Task) {}
+
+    fn drive(&self, driver: Driver) -> std::io::Result<()> {
+        drop(driver);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_node_that_ended_while_it_started_asks_discovery_nothing() {
+    let (asked, questions) = mpsc::channel();
+    let source = move || {
+        asked.send(()).map_err(std::io::Error::other)?;
+        Ok(Vec::new())
+    };
+    let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let node = Node::<Gone>::builder()
+        .discover(source)
+        .refresh_interval(Duration::from_millis(1))
+        .bind([127, 0, 0, 1])
+        .port(port.expect("the system has ports").port())
+        .start_on(Gone)
+        .expect("the port is free");
+    assert!(node.has_ended());
+    // A first question may have been under way; the source is dropped when it is answered.
+    let started = Instant::now();
+    while questions.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Disconnected) {
+        assert!(started.elapsed() < PATIENCE, "discovery is asked for ever");
+    }
+}
+
+#[test]
+fn the_port_is_free_when_the_node_has_ended_whoever_is_sending() {
+    for round in 0..300 {
+        let Bench { node, driver, peer } = Bench::new();
+        let (sender, to) = (node.clone(), peer.local_addr().expect("it is bound"));
+        let sending = thread::spawn(move || {
+            while sender.send_to(to, [0; 1_000]) != Err(SendError::Closed(alan_driver::Closed)) {}
+        });
+        while node.stats().protocol.transmitted < 10 {
+            thread::yield_now();
+        }
+        drop(driver);
+        while !node.has_ended() {
+            thread::yield_now();
+        }
+        let again = UdpSocket::bind(node.local_addr());
+        sending.join().expect("it does not panic");
+        assert!(again.is_ok(), "round {round}: {again:?}");
+    }
 }

@@ -7,11 +7,10 @@ use std::task::{Poll, Waker};
 
 use alan_proto::{Instant, PeerInfo, RequestId, Transmit};
 
-use super::{Core, Engine};
+use super::{Core, Engine, Port};
 use crate::completion::{Pending, Place};
 use crate::error::{BroadcastError, Closed, RequestAllError, RequestError, SendError};
 use crate::operation::Sent;
-use crate::socket::Socket;
 
 thread_local! {
     /// A datagram under construction, kept for the thread's next one.
@@ -149,7 +148,7 @@ impl Engine {
     /// answer.
     fn send_request(
         &self,
-        socket: Option<Arc<Socket>>,
+        socket: Option<Arc<Port>>,
         request: RequestId,
         asked: &[SocketAddr],
         datagram: &[u8],

@@ -11,13 +11,12 @@ use std::time::Duration;
 use alan_proto::{Delivery, Instant};
 use bytes::Bytes;
 
-use super::{Engine, Sleep};
+use super::{Engine, Port, Sleep};
 use crate::completion::Reply;
 use crate::delivery::{Admission, Inbound, Kind, QueueKey};
 use crate::error::Closed;
 use crate::events::Event;
 use crate::signal::lock;
-use crate::socket::Socket;
 use crate::wakes::{Wakes, register};
 
 /// What a waiting datagram takes of the kernel's buffer beside its own length: at least this.
@@ -43,7 +42,7 @@ impl LoopThread {
 }
 
 impl Engine {
-    pub(crate) fn driver_socket(&self) -> Option<Arc<Socket>> {
+    pub(crate) fn driver_socket(&self) -> Option<Arc<Port>> {
         self.core().socket()
     }
 
@@ -65,9 +64,11 @@ impl Engine {
         kernel_bytes
     }
 
-    pub(crate) fn count_receive_failure(&self, error: &io::Error) {
+    /// Takes note of a read that failed, and tells what that has freed, as for datagrams.
+    pub(crate) fn count_receive_failure(&self, error: &io::Error) -> usize {
         self.receive_failures.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(parent: &self.span, %error, "receive failed");
+        KERNEL_OVERHEAD
     }
 
     /// Opens one datagram, and hands on what was in it.
@@ -163,20 +164,22 @@ impl Engine {
         }
     }
 
-    /// The loop has ended, with goodbyes said or without: nothing waits any more, and the port is
-    /// free.
+    /// The loop has ended, with goodbyes said or without: nothing waits any more. The port is free
+    /// when the last user of the socket has let go of it, which is what ends the node.
     pub(crate) fn end(&self) {
         let _entered = self.span.enter();
         let mut wakes = Wakes::default();
-        {
+        // Not let go of before the rest is done, nor under a mutex: that may wake those who wait.
+        let _socket = {
             let mut core = self.core();
-            core.socket = None;
+            let socket = core.socket.take();
             core.leaving = true;
             core.closed = true;
             core.node.leave(self.clock.now());
             self.carry_out(&mut core, &mut wakes);
             core.quorum.wake_all(&mut wakes);
-        }
+            socket
+        };
         lock(&self.resolver).take();
         {
             let mut outlet = self.outlet();
@@ -184,7 +187,6 @@ impl Engine {
             outlet.events.close(&mut wakes);
         }
         self.ready.set(Err(Closed), &mut wakes);
-        self.ended.set((), &mut wakes);
         wakes.wake();
         tracing::info!("node ended");
     }
