@@ -34,6 +34,7 @@
 //! | [`check`] | the invariants, one a file |
 //! | [`trace`] | what happened, step by step |
 //! | [`explore()`] | many seeds of one scenario |
+//! | [`mod@shrink`] | makes a plan that violates an invariant smaller |
 #![forbid(unsafe_code)]
 
 mod time;
@@ -50,6 +51,7 @@ pub mod check;
 pub mod trace;
 mod outcome;
 mod explore;
+pub mod shrink;
 
 pub use check::Violation;
 pub use draw::PerMille;
