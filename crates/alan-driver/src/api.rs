@@ -11,6 +11,8 @@
 //! | see who comes and goes | [`Node::events`], [`Node::on_peer_join`], [`Node::on_peer_leave`], [`Node::peers`] |
 //! | watch | [`Node::stats`], [`Node::usage`], `tracing` events, feature `metrics` |
 //!
+//! A `tracing` subscriber is called in the middle of things: it must not call the node.
+//!
 //! [`Builder::cluster_size`]: crate::Builder::cluster_size
 //! [`Builder::start`]: crate::Builder::start
 //! [`Node::broadcast`]: crate::Node::broadcast

@@ -5,7 +5,8 @@
 //! moves the next deadline forward wakes the loop; nobody else does.
 //!
 //! Mutexes are taken in this order: core, outlet, and the ones inside signals. Wakers are woken
-//! when none is held.
+//! when none is held. `tracing` subscribers are called while some are: one that calls the node waits
+//! for itself.
 
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -172,7 +172,8 @@ impl<R: Runtime> Node<R> {
     }
 
     /// Calls `callback` for each peer that joins, those that are here already included, in order
-    /// and one at a time, in a task of its own. Don't block in it for long.
+    /// and one at a time, in a task of its own. Don't block in it for long. After a panic it is called
+    /// no more.
     pub fn on_peer_join<C>(&self, mut callback: C)
     where
         C: FnMut(SocketAddr, Option<Incarnation>) + Send + 'static,
@@ -185,7 +186,7 @@ impl<R: Runtime> Node<R> {
     }
 
     /// Calls `callback` for each peer that leaves, and why, in order and one at a time, in a task
-    /// of its own. Don't block in it for long.
+    /// of its own. Don't block in it for long. After a panic it is called no more.
     pub fn on_peer_leave<C>(&self, mut callback: C)
     where
         C: FnMut(SocketAddr, LeaveReason) + Send + 'static,

@@ -12,8 +12,9 @@ pub enum QueueFull {
     #[default]
     Refuse,
     /// Nothing more is received until there is room, as in the Go library: no message is lost to
-    /// the queue, but heartbeats wait too, and a handler that stalls for the heartbeat timeout
-    /// makes this node look dead.
+    /// the queue, but all else waits too. When a handler stalls for the heartbeat timeout, this
+    /// node takes all others for dead (and without a cluster size gets any lock), and then they
+    /// take it for dead. A handler that waits for a reply or a lock may wait for itself.
     Block,
 }
 

@@ -141,7 +141,9 @@ impl Drop for Locking {
 
 /// A lock that this node holds. Dropping it releases the lock, in the background.
 ///
-/// Without a cluster size a lock is best effort: a partition can give it to two holders. Look at
+/// A lock is best effort in this version, with a cluster size or without: to nodes that don't hear
+/// this one for the heartbeat timeout, because the network is cut or this process stands still, it
+/// is free, and nothing here tells. What is noticed makes the guard invalid: look at
 /// [`is_valid`](Self::is_valid) before each step that must not happen twice, or stop the work when
 /// [`lost`](Self::lost) tells.
 #[must_use = "dropped, it releases the lock"]
