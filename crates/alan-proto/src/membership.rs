@@ -12,6 +12,7 @@ use core::time::Duration;
 use heapless::HistoryBuf;
 
 use crate::event::{Incarnation, LeaveReason, PeerInfo};
+use crate::mutant::{Mutant, planted};
 use crate::stats::Rejection;
 use crate::storage::{Handle, HashKey, Map};
 use crate::time::Instant;
@@ -110,7 +111,9 @@ impl Membership {
             Some(_) if incarnation.is_none() => Err(Rejection::Downgrade),
             Some(_) if gone(None) => Err(Rejection::FormerIncarnation),
             Some(_) => Ok(Claim::Restarted),
-            None if gone(Some(now)) => Err(Rejection::FormerIncarnation),
+            None if gone(Some(now)) && !planted(Mutant::GoneComesBack) => {
+                Err(Rejection::FormerIncarnation)
+            }
             None if self.peers.is_full() => Err(Rejection::PeersFull),
             None => Ok(Claim::New),
         }

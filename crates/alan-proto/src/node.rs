@@ -17,6 +17,7 @@ use crate::error::ConfigError;
 use crate::event::{Action, Deadline, Delivery, Incarnation, LeaveReason, PeerEvent, Wakeup};
 use crate::lock::{ClassicLocks, LockOutput};
 use crate::membership::{Claim, Membership};
+use crate::mutant::{Mutant, planted};
 use crate::outbox::{ControlKind, Outbox, Queued};
 use crate::quorum::Quorum;
 use crate::request::{Progress, Requests};
@@ -318,6 +319,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             Message::Leave(control) => self.on_leave(from, control).map(|()| None),
             Message::Data(payload) => {
                 self.membership.refresh(self.now, &from);
+                if planted(Mutant::EmptyDropped) && payload.is_empty() {
+                    return Ok(None);
+                }
                 Ok(Some(Delivery::Message { from, payload }))
             }
             Message::Request { id: request, body: payload } => {
@@ -418,7 +422,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         match self.requests.answered(id, from, slot).ok_or(Rejection::UnmatchedResponse)? {
             Progress::Waiting(_) => Ok(false),
             Progress::Finished(mut finished) => {
-                self.timers.stop_in(&mut finished.deadline);
+                if !planted(Mutant::DeadlineOfFormer) {
+                    self.timers.stop_in(&mut finished.deadline);
+                }
                 Ok(true)
             }
         }
@@ -499,7 +505,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if let Some((peer, at)) = self.membership.silence_deadline(member) {
             if at <= self.now {
                 self.remove_member(peer, LeaveReason::Silent);
-            } else {
+            } else if !planted(Mutant::SilenceForgotten) {
                 self.arm_silence(member);
             }
         }

@@ -10,6 +10,7 @@ use core::net::SocketAddr;
 use rand_core::Rng;
 
 use crate::event::RequestId;
+use crate::mutant::{Mutant, planted};
 use crate::storage::{Handle, Slab, SlotSet};
 use crate::timer::TimerId;
 
@@ -122,7 +123,7 @@ impl Requests {
     ) -> Option<Progress> {
         let handle = self.find(id)?;
         let waited_for = match &mut self.pending.get_mut(handle)?.waiting {
-            Waiting::One(asked) => *asked == from,
+            Waiting::One(asked) => *asked == from || planted(Mutant::AnyResponse),
             Waiting::All(slots) => slot.is_some_and(|slot| slots.remove(slot)),
         };
         if waited_for { self.progress(handle) } else { None }
@@ -158,7 +159,10 @@ impl Requests {
     }
 
     /// Ends the request in this place.
-    pub(crate) fn finish(&mut self, handle: Handle) -> Option<Finished> {
+    pub(crate) fn finish(&mut self, mut handle: Handle) -> Option<Finished> {
+        if planted(Mutant::DeadlineOfFormer) {
+            handle = self.pending.handle_at(handle.index())?;
+        }
         let Pending { id, waiting, deadline } = self.pending.remove(handle)?;
         self.recycle(waiting);
         Some(Finished { id, deadline })

@@ -6,6 +6,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 
 use super::{Envelope, Key, Unopened};
+use crate::mutant::{Mutant, planted};
 
 /// Bytes of the nonce, with which the datagram begins.
 const NONCE: usize = 24;
@@ -57,7 +58,9 @@ impl Envelope for Sealed {
     fn seal<R: CryptoRng>(&mut self, rng: &mut R, datagram: &mut [u8]) {
         let Parts { nonce, message, tag } =
             split(datagram).expect("the datagram has room for nonce and tag");
-        rng.fill_bytes(nonce);
+        if !planted(Mutant::NonceKept) || nonce.iter().all(|&byte| byte == 0) {
+            rng.fill_bytes(nonce);
+        }
         let computed = self
             .cipher
             .encrypt_inout_detached(&XNonce::from(*nonce), &[], message.into())
@@ -66,6 +69,9 @@ impl Envelope for Sealed {
     }
 
     fn open<'d>(&mut self, datagram: &'d mut [u8]) -> Result<&'d mut [u8], Unopened> {
+        if planted(Mutant::ShortIsPlain) && datagram.len() < NONCE + TAG {
+            return Ok(datagram);
+        }
         let Parts { nonce, message, tag } = split(datagram).ok_or(Unopened)?;
         // The tag is checked before a byte is decrypted, so what fails is left as it was.
         self.cipher

@@ -11,6 +11,7 @@ use super::grantor::Told;
 use super::pace;
 use super::table::Holder;
 use crate::event::{LockEvent, LockFailure, LockId, LockLoss, RequestId};
+use crate::mutant::{Mutant, planted};
 use crate::storage::Handle;
 use crate::wire::LockMessageKind;
 
@@ -187,7 +188,9 @@ impl ClassicLocks {
         self.set_step(caller, None);
         let holding = self.callers.get_mut(caller);
         holding.stage = Stage::Holding;
-        self.timers.stop_in(&mut holding.deadline);
+        if !planted(Mutant::DeadlineOfHeld) {
+            self.timers.stop_in(&mut holding.deadline);
+        }
         let entry = holding.entry;
         self.clear_note(entry);
         self.keys.get_mut(entry).holder = Holder::Here;

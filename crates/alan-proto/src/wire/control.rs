@@ -8,6 +8,7 @@ use super::error::{BlockError, BlockFault, DecodeError};
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::event::Incarnation;
+use crate::mutant::{Mutant, planted};
 
 const MAGIC: u8 = 0xa1;
 const VERSION: u8 = 0x01;
@@ -86,6 +87,9 @@ impl SessionBlock {
             let len = fields.u8("field length")?;
             let value = fields.bytes(usize::from(len), "field value")?;
             // A type that is unknown here belongs to a later version, or is padding (0x00).
+            if planted(Mutant::UnknownField) && kind != INCARNATION {
+                return Err(BlockError { field: "field type", fault: BlockFault::WrongLength });
+            }
             if kind == INCARNATION && incarnation.replace(decode_incarnation(value)?).is_some() {
                 return Err(BlockError { field: INCARNATION_NAME, fault: BlockFault::Repeated });
             }
