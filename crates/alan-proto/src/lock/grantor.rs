@@ -176,12 +176,17 @@ impl ClassicLocks {
         }
     }
 
-    /// A stranger's grant has run out, unless the stranger is a member by now.
+    /// A stranger's grant has run out. One that has become a member keeps it, but is asked about it
+    /// like any member: whoever began to wait while it was a stranger could not have it asked.
     pub(super) fn end_lease<R: Rng>(&mut self, entry: Handle, rng: &mut R) {
-        let holder = self.keys.get(entry).holder;
-        if matches!(holder, Holder::Peer(note) if self.members.find(&note.peer).is_none()) {
+        let Holder::Peer(note) = self.keys.get(entry).holder else {
+            return;
+        };
+        if self.members.find(&note.peer).is_none() {
             self.free(entry, rng);
             self.keys.discard_if_idle(entry);
+        } else if self.somebody_waits(entry) {
+            self.confirm_grant(entry);
         }
     }
 

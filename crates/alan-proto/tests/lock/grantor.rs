@@ -290,6 +290,18 @@ fn a_rust_node_is_reminded_of_its_grant_while_somebody_waits_because_of_it() {
 }
 
 #[test]
+fn who_waits_because_of_a_strangers_grant_has_it_confirmed_once_the_stranger_is_a_member() {
+    let mut bench = Bench::new(Repairs::ALL);
+    bench.receive(peer(1), Request, id(1)).expect("it is answered");
+    bench.lock();
+    assert_eq!(bench.messages(), [sent(peer(1), Grant, id(1))]);
+    bench.join_extended(1);
+    bench.pass(20_000);
+    let again = bench.messages();
+    assert!(again.contains(&sent(peer(1), Grant, id(1))), "its release may be lost: {again:?}");
+}
+
+#[test]
 fn a_request_without_room_for_a_note_is_not_answered() {
     let mut bench = Bench::with(|config| {
         config.max_locks = 2;
