@@ -120,7 +120,7 @@ impl Inbox {
         } else {
             QueueKey::Strangers
         };
-        if self.consumer == Consumer::Gone || self.closed {
+        if self.consumer == Consumer::Gone || self.closed || self.is_faultily_deaf_to(key) {
             self.refused += 1;
             return Admission::Refused { queue: key, tell: false };
         }
@@ -147,7 +147,7 @@ impl Inbox {
     /// Takes note of a change of the membership. What is to be told at once is added to `tell`; the
     /// rest follows when the messages before it have been handed out.
     pub(crate) fn on_peer(&mut self, event: PeerEvent, tell: &mut Vec<PeerEvent>) {
-        let waits = self.consumer == Consumer::Present;
+        let waits = self.consumer == Consumer::Present && !fault!(LeftOvertakes);
         match event {
             PeerEvent::Joined { peer, .. } => {
                 if !self.peers.contains_key(&peer) {
@@ -249,7 +249,7 @@ impl Inbox {
 
     /// Makes the caller the one who reads. False when there is, or was, one already.
     pub(crate) fn attach(&mut self) -> bool {
-        let free = self.consumer == Consumer::Awaited;
+        let free = self.consumer == Consumer::Awaited || fault!(PermitManyReaders);
         if free {
             self.consumer = Consumer::Present;
         }
@@ -392,6 +392,11 @@ impl Inbox {
         if let QueueKey::Peer(peer) = key {
             self.forget_if_done(peer);
         }
+    }
+
+    fn is_faultily_deaf_to(&self, key: QueueKey) -> bool {
+        fault!(IgnoreStrangers) && key == QueueKey::Strangers
+            || fault!(DropUnread) && self.consumer == Consumer::Awaited
     }
 
     /// A queue goes when its peer has left and all of it has been handed out.

@@ -34,6 +34,7 @@ use crate::delivery::{Inbox, InboxLimits};
 use crate::discovery::{DiscoverError, Resolver};
 use crate::error::{Closed, LockLost, QuorumError};
 use crate::events::{Event, Hub};
+use crate::fault;
 use crate::signal::{Signal, lock};
 use crate::socket::{SendFailure, Socket};
 use crate::wakes::Wakes;
@@ -147,7 +148,8 @@ impl Core {
         deadline: Option<Instant>,
         waker: &Waker,
     ) -> Poll<Result<(), QuorumError>> {
-        let outcome = if self.leaving {
+        let forgotten = fault!(ForgetQuorumWaiters) && place.is_taken();
+        let outcome = if self.leaving && !forgotten {
             Err(Closed.into())
         } else if self.node.has_quorum() {
             Ok(())
@@ -251,6 +253,7 @@ impl Engine {
     /// is held meanwhile: a LOCK_RELEASE must not be overtaken by the LOCK_REQUEST after it.
     fn carry_out(&self, core: &mut Core, wakes: &mut Wakes) {
         while let Some(action) = core.node.poll_action(&mut core.control) {
+            let Some(action) = fault::action(action) else { continue };
             match action {
                 Action::Transmit(Transmit { to, len }) => {
                     if let Some(socket) = &core.socket {
@@ -299,7 +302,9 @@ impl Engine {
             QuorumEvent::Lost { have, need } => tracing::warn!(have, need, "quorum lost"),
             _ => {}
         }
-        core.quorum.wake_all(wakes);
+        if !fault!(SleepThroughQuorum) {
+            core.quorum.wake_all(wakes);
+        }
         self.outlet().events.publish(&event.into(), wakes);
     }
 
@@ -311,7 +316,7 @@ impl Engine {
         datagram: &[u8],
     ) -> Result<(), SendFailure> {
         socket.send(to, datagram).inspect_err(|failure| {
-            self.send_failures.fetch_add(1, Ordering::Relaxed);
+            self.send_failures.fetch_add(u64::from(!fault!(CountNoSendFailure)), Ordering::Relaxed);
             tracing::debug!(parent: &self.span, %to, len = datagram.len(), %failure, "datagram not sent");
         })
     }
@@ -320,7 +325,9 @@ impl Engine {
     pub(crate) fn unlock(&self, key: &str) -> Result<(), LockNotHeld> {
         self.command(|core, now, wakes| {
             let lock = core.node.unlock(now, key)?;
-            core.locks.end(lock, LockLost::Released, wakes);
+            if !fault!(TrustUnlockedGuards) {
+                core.locks.end(lock, LockLost::Released, wakes);
+            }
             Ok(())
         })
     }
@@ -355,7 +362,9 @@ impl Engine {
 
     /// Asks discovery again, now.
     pub(crate) fn refresh(&self) {
-        if let Some(resolver) = &*lock(&self.resolver) {
+        if let Some(resolver) = &*lock(&self.resolver)
+            && !fault!(IgnoreRefresh)
+        {
             resolver.refresh();
         }
     }

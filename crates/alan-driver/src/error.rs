@@ -262,7 +262,9 @@ impl From<alan_proto::RequestError> for RequestError {
         match error {
             Core::Send(Send::MessageTooLarge { len, max }) => Self::MessageTooLarge { len, max },
             Core::Send(Send::NoPort) => Self::NoPort,
-            Core::TooManyRequests { limit } => Self::TooManyRequests { limit },
+            Core::TooManyRequests { limit } => {
+                Self::TooManyRequests { limit: limit + u32::from(fault!(WrongLimit)) }
+            }
             _ => Self::Closed(Closed),
         }
     }

@@ -12,6 +12,7 @@ use alan_proto::{Incarnation, LeaveReason, PeerEvent, QuorumEvent, Warning};
 use futures_core::Stream;
 
 use crate::engine::Engine;
+use crate::fault;
 use crate::wakes::Wakes;
 
 use subscriber::Subscriber;
@@ -153,8 +154,10 @@ impl Hub {
 
     pub(crate) fn publish(&mut self, event: &Event, wakes: &mut Wakes) {
         self.view.apply(event);
-        for subscriber in self.subscribers.values_mut() {
-            subscriber.push(event, self.limit, wakes);
+        for (place, subscriber) in self.subscribers.values_mut().enumerate() {
+            for _ in 0..fault::times_told(event, place) {
+                subscriber.push(event, self.limit, wakes);
+            }
         }
     }
 

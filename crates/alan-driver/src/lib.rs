@@ -15,6 +15,13 @@
 //! To write an adapter, implement [`Runtime`] as [`Driver`] says, and [`AsyncRuntime`] or [`Serve`].
 #![forbid(unsafe_code)]
 
+#[macro_use]
+#[cfg(feature = "faults")]
+pub mod fault;
+#[macro_use]
+#[cfg(not(feature = "faults"))]
+#[expect(unreachable_pub, reason = "the suite that names the faults has the feature")]
+mod fault;
 pub mod clock;
 pub mod socket;
 pub mod discovery;

@@ -34,7 +34,9 @@ struct Handle<R> {
 
 impl<R> Drop for Handle<R> {
     fn drop(&mut self) {
-        self.engine.leave();
+        if !fault!(OutliveHandles) {
+            self.engine.leave();
+        }
     }
 }
 
@@ -202,6 +204,9 @@ impl<R: Runtime> Node<R> {
         let mut events = self.events();
         self.0.runtime.spawn(Box::pin(async move {
             while let Some(event) = events.recv().await {
+                if fault!(CallTwice) {
+                    callback(event.clone());
+                }
                 callback(event);
             }
         }));

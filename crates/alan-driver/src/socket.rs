@@ -51,12 +51,15 @@ impl Socket {
         let socket =
             socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-            socket.set_only_v6(false)?;
+            socket.set_only_v6(fault!(OnlyIpv6))?;
         }
         // Both are wishes: what the kernel gives instead is good enough to work with.
         let _ = socket.set_recv_buffer_size(kernel_buffer);
         let _ = socket.set_send_buffer_size(kernel_buffer);
         socket.set_nonblocking(true)?;
+        if fault!(SharePort) {
+            socket.set_reuse_address(true)?;
+        }
         socket.bind(&address.into())?;
 
         let inner = UdpSocket::from(socket);

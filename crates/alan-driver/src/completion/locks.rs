@@ -52,7 +52,12 @@ impl Locks {
     }
 
     pub(crate) fn insert(&mut self, lock: LockId) {
-        let row = Row { state: LockState(Signal::new()), phase: Phase::Waiting(None) };
+        let phase = if fault!(GrantToThirdCaller) && self.0.len() >= 2 {
+            Phase::Decided(Ok(()))
+        } else {
+            Phase::Waiting(None)
+        };
+        let row = Row { state: LockState(Signal::new()), phase };
         self.0.insert(lock, row);
     }
 

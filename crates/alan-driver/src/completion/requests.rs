@@ -7,6 +7,7 @@ use std::task::Waker;
 use alan_proto::{LeaveReason, RequestEvent, RequestId};
 use bytes::Bytes;
 
+use crate::fault;
 use crate::socket::SendFailure;
 use crate::wakes::{Wakes, register};
 
@@ -103,6 +104,7 @@ impl Requests {
     }
 
     pub(crate) fn on_reply(&mut self, request: RequestId, reply: Reply, wakes: &mut Wakes) {
+        let request = fault::addressee(&self.0, request);
         let Some(pending) = self.0.get_mut(&request) else { return };
         if pending.settle(reply.peer) {
             pending.replies.push_back(reply);

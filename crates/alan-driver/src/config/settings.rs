@@ -1,6 +1,7 @@
 //! The settings, their defaults and setters, and the one check of them all.
 
 mod apply;
+mod faulty;
 mod validate;
 
 use std::collections::BTreeSet;

@@ -47,7 +47,11 @@ impl Queue {
     }
 
     pub(super) fn push_message(&mut self, message: Inbound) {
-        self.entries.push_back(Entry::Message(message));
+        if fault!(ShuffleLongQueues) && self.messages >= 40 {
+            self.entries.push_front(Entry::Message(message));
+        } else {
+            self.entries.push_back(Entry::Message(message));
+        }
         self.messages += 1;
     }
 

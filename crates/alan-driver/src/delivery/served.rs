@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use super::{Incoming, Message, QueueKey};
 use crate::engine::Engine;
+use crate::fault;
 use crate::runtime::Runtime;
 
 /// The queues of a node that have messages, one by one, each to be served by somebody.
@@ -66,7 +67,9 @@ impl Iterator for Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
+        if let Some(key) = self.key
+            && !fault!(LoseQueueOfPanic)
+        {
             self.engine.deliver(|outlet, tell, wakes| outlet.inbox.end_serving(key, tell, wakes));
         }
     }
@@ -87,14 +90,22 @@ where
 {
     let handler = Arc::new(handler);
     while let Some(queue) = queues.next().await {
-        let handler = Arc::clone(&handler);
+        let theirs = Arc::clone(&handler);
+        let overtaking = fault!(LetHandlersOvertake).then(|| runtime.clone());
         runtime.spawn(Box::pin(async move {
             for message in queue {
-                handler(message).await;
+                let work = theirs(message);
+                match &overtaking {
+                    None => work.await,
+                    Some(runtime) => runtime.spawn(Box::pin(work)),
+                }
                 // Handlers that never wait would keep the thread for as long as messages come.
                 give_way().await;
             }
         }));
+        if fault!(OneHandlerAtATime) {
+            fault::until(|| Arc::strong_count(&handler) == 1).await;
+        }
     }
 }
 

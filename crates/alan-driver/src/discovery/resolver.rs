@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Discover, DiscoverError, Discovered};
+use crate::fault;
 use crate::socket::canonical;
 
 /// The first pause after a failure; each further failure doubles it.
@@ -188,6 +189,7 @@ fn run(source: &mut dyn Discover, schedule: Schedule, report: Report<'_>, shared
 fn ask(source: &mut dyn Discover) -> Result<Discovered, DiscoverError> {
     panic::catch_unwind(AssertUnwindSafe(|| source.discover()))
         .unwrap_or(Err(DiscoverError::Panicked))
+        .map(fault::discovered)
 }
 
 /// Each address once, in the form in which its datagrams will show it, and not too many of them.

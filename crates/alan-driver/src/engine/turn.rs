@@ -106,7 +106,7 @@ impl Engine {
         let Admission::Refused { queue, tell } = outlet.inbox.push(message, wakes) else { return };
         if tell {
             let peer = match queue {
-                QueueKey::Peer(peer) => Some(peer),
+                QueueKey::Peer(peer) => (!fault!(NamelessQueueFull)).then_some(peer),
                 QueueKey::Strangers => None,
             };
             tracing::warn!(?peer, "queue full: messages are refused");
@@ -172,7 +172,12 @@ impl Engine {
         // Not let go of before the rest is done, nor under a mutex: that may wake those who wait.
         let _socket = {
             let mut core = self.core();
-            let socket = core.socket.take();
+            let socket = if fault!(KeepPort) {
+                self.ended.set((), &mut wakes);
+                None
+            } else {
+                core.socket.take()
+            };
             core.leaving = true;
             core.closed = true;
             core.node.leave(self.clock.now());
@@ -184,7 +189,9 @@ impl Engine {
         {
             let mut outlet = self.outlet();
             outlet.inbox.close(&mut wakes);
-            outlet.events.close(&mut wakes);
+            if !fault!(EndlessEvents) {
+                outlet.events.close(&mut wakes);
+            }
         }
         self.ready.set(Err(Closed), &mut wakes);
         wakes.wake();

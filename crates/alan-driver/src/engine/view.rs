@@ -54,8 +54,8 @@ impl Engine {
         self.local_addr
     }
 
-    pub(crate) const fn is_secure(&self) -> bool {
-        self.secure
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure && !fault!(DenySeal)
     }
 
     pub(crate) const fn config(&self) -> &Config {
@@ -71,7 +71,7 @@ impl Engine {
     }
 
     pub(crate) fn peer(&self, addr: SocketAddr) -> Option<PeerInfo> {
-        self.core().node.member(addr)
+        self.core().node.member(addr).filter(|_| !fault!(HidePeer))
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -83,11 +83,11 @@ impl Engine {
     }
 
     pub(crate) fn quorum_size(&self) -> usize {
-        self.core().node.quorum_size()
+        self.core().node.quorum_size().max(usize::from(fault!(QuorumOfOne)))
     }
 
     pub(crate) fn max_payload(&self) -> usize {
-        self.core().node.max_payload()
+        self.core().node.max_payload() + usize::from(fault!(BoastOfRoom))
     }
 
     pub(crate) fn max_request_payload(&self) -> usize {

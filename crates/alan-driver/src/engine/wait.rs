@@ -16,7 +16,7 @@ impl Engine {
 
     /// Gives up a place among those who wait for the quorum.
     pub(crate) fn give_up(&self, place: &mut Place) {
-        if place.is_taken() {
+        if place.is_taken() && !fault!(LeakPlaces) {
             self.core().quorum.leave(place);
         }
     }
@@ -51,6 +51,9 @@ impl Engine {
     }
 
     pub(crate) fn cancel_request(&self, request: RequestId) {
+        if fault!(LeakRequests) {
+            return;
+        }
         // Bound to a name, so that what is in it is dropped after the mutex is free.
         let _forgotten = self.core().end_request(request);
     }

@@ -48,7 +48,9 @@ impl Subscriber {
     /// The next event; `now` is what a subscriber that missed some is brought up to.
     pub(super) fn next(&mut self, now: &View) -> Option<Event> {
         if self.queue.is_empty() && self.missed > 0 {
-            self.queue.push_back(Event::Lagged(self.missed));
+            if !fault!(HideLag) {
+                self.queue.push_back(Event::Lagged(self.missed));
+            }
             self.missed = 0;
             self.catch_up(now);
         }

@@ -41,7 +41,12 @@ impl IntoFuture for Lock {
     type IntoFuture = Locking;
 
     fn into_future(self) -> Locking {
-        Locking::new(self.engine, self.key, self.timeout, Patience::Waits)
+        let mut locking = Locking::new(self.engine, self.key, self.timeout, Patience::Waits);
+        if fault!(LockTooEarly) {
+            let deadline = locking.limit.fix(|| locking.engine.now());
+            locking.lock = locking.engine.lock(&locking.key, deadline, Patience::Waits).ok();
+        }
+        locking
     }
 }
 
@@ -133,7 +138,9 @@ impl Future for Locking {
 
 impl Drop for Locking {
     fn drop(&mut self) {
-        if let Some(lock) = self.lock {
+        if let Some(lock) = self.lock
+            && !fault!(LeakLockCalls)
+        {
             self.engine.release(lock);
         }
     }
@@ -188,7 +195,7 @@ impl LockGuard {
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        if self.is_valid() {
+        if self.is_valid() && !fault!(LeakGuards) {
             self.engine.release(self.lock);
         }
     }

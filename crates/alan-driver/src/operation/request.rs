@@ -13,6 +13,7 @@ use super::Limit;
 use crate::completion::{End, Missing, Pending};
 use crate::engine::Engine;
 use crate::error::{Closed, RequestError};
+use crate::fault;
 
 /// A request that has not begun; made by [`Node::request`](crate::Node::request).
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl<P: AsRef<[u8]>> Future for Asking<P> {
         if ended.is_ready() {
             *request = None;
         }
-        ended.map(|ended| outcome(*peer, ended))
+        ended.map(|ended| fault::reply(outcome(*peer, ended)))
     }
 }
 

@@ -13,6 +13,7 @@ use super::Limit;
 use crate::completion::{End, Missing, Pending, Place, Reply};
 use crate::engine::Engine;
 use crate::error::{Closed, RequestAllError};
+use crate::fault;
 
 /// The answers to a question that went to every member.
 #[non_exhaustive]
@@ -87,7 +88,7 @@ impl<P: AsRef<[u8]>> Future for AskingAll<P> {
             replies.push(reply?);
         }
         let (replies, missing) = (std::mem::take(replies), std::mem::take(&mut stream.missing));
-        Poll::Ready(Ok(Replies { replies, missing }))
+        Poll::Ready(Ok(fault::replies(Replies { replies, missing })))
     }
 }
 

@@ -23,7 +23,7 @@ impl Settings {
     /// the environment variable that it came from, if it did.
     pub fn validate(mut self) -> Result<Configuration, ConfigProblem> {
         let from_environment = std::mem::take(&mut self.from_environment);
-        self.check().map_err(|problem| {
+        self.with_faults().check().map_err(|problem| {
             if problem.variable.is_none() && from_environment.contains(problem.field) {
                 let variable = variable(problem.field);
                 problem.in_variable(variable)

@@ -1,0 +1,24 @@
+//! What faults make of the settings: see [`crate::fault`].
+
+use std::time::Duration;
+
+use super::{Places, Settings};
+use crate::config::QueueFull;
+
+impl Settings {
+    pub(super) fn with_faults(mut self) -> Self {
+        if fault!(OverlookMissingDiscovery) {
+            self.places.get_or_insert(Places::Peers(Vec::new()));
+        }
+        if fault!(NeverBlock) {
+            self.queue_full = QueueFull::Refuse;
+        }
+        if fault!(SealAnyway) {
+            self.security_enabled = self.security_enabled.filter(|enabled| *enabled);
+        }
+        if fault!(TrustSilence) {
+            self.core.heartbeat_timeout = Duration::from_secs(86_400);
+        }
+        self
+    }
+}

@@ -1,0 +1,79 @@
+//! Keys: the same, different, and off. Each of these says itself who has which.
+
+use alan_driver::{Event, Rejection, Warning};
+use alan_workspace::loopback_addresses;
+
+use crate::adapter::Adapter;
+use crate::stage::{Node, Stage, addr, key};
+use crate::waiting::{eventually, now, until};
+
+pub(crate) async fn nodes_with_the_same_key_talk_and_lock<A: Adapter>(stage: Stage<A>) {
+    let nodes = stage.cluster_of(2, |builder| builder.key(key(1))).await;
+    assert!(nodes.iter().all(Node::<A>::is_secure));
+    stage.echo(&nodes[1]);
+    let longest = vec![3; nodes[0].max_request_payload()];
+    let reply = eventually("the reply", nodes[0].request(addr(&nodes[1]), &longest)).await;
+    assert_eq!(reply.expect("it is served")[..], longest[..]);
+    let guard = stage.lock(&nodes[0], "key").await;
+    guard.release().await.expect("it is held");
+}
+
+/// Waits for a datagram of `from` that `node` can't open, and for the warning about it.
+async fn expect_warning<A: Adapter>(node: &Node<A>, from: &Node<A>) {
+    let mut events = node.events();
+    from.send_to(addr(node), vec![1; 100]).expect("it leaves");
+    let unopened = Rejection::Unopened;
+    until("it is counted", || node.stats().protocol.rejected(unopened) > 0).await;
+    while let Some(event) = now(events.recv()) {
+        let event = event.expect("the node runs");
+        if let Event::Warning(Warning::Unopened { source, count }) = event {
+            assert_eq!(source, addr(from));
+            assert!(count >= 1);
+            return;
+        }
+    }
+    panic!("nobody was warned");
+}
+
+pub(crate) async fn datagrams_that_do_not_open_are_counted_and_warned_of_with_their_source<
+    A: Adapter,
+>(
+    stage: Stage<A>,
+) {
+    let addresses = loopback_addresses(6);
+    let waiting = |own: usize| Node::<A>::builder().peers::<&str>([]).bind(addresses[own]);
+    let start = |builder| stage.start(builder);
+    // Another key.
+    let node = start(waiting(0).key(key(1))).await;
+    let other = start(waiting(1).key(key(2))).await;
+    expect_warning::<A>(&node, &other).await;
+    // No key.
+    let sealed = start(waiting(2).key(key(1))).await;
+    let plain = start(waiting(3)).await;
+    expect_warning::<A>(&sealed, &plain).await;
+
+    // Nor do they learn of each other when they look for each other.
+    let look = |own: usize| Node::<A>::builder().peers(&addresses[4..]).bind(addresses[own]);
+    let sealed = start(look(4).key(key(1))).await;
+    let plain = start(look(5)).await;
+    until("the joins are rejected", || {
+        let rejected = |node: &Node<A>| node.stats().protocol.rejected_in_all() > 0;
+        rejected(&sealed) && rejected(&plain)
+    })
+    .await;
+    for node in [&node, &other, &sealed, &plain] {
+        assert_eq!(node.peer_count(), 0);
+    }
+}
+
+pub(crate) async fn a_key_that_is_switched_off_leaves_the_cluster_in_plain_text<A: Adapter>(
+    stage: Stage<A>,
+) {
+    let addresses = loopback_addresses(2);
+    let node = |own: usize| Node::<A>::builder().peers(&addresses).bind(addresses[own]);
+    let ready = stage.start(node(0).key(key(1)).security_enabled(false)).await;
+    let plain = stage.start(node(1)).await;
+    assert!(!ready.is_secure());
+    stage.wait_for_peers(&ready, 1).await;
+    stage.wait_for_peers(&plain, 1).await;
+}
