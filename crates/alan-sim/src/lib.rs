@@ -35,6 +35,7 @@
 //! | [`trace`] | what happened, step by step |
 //! | [`explore()`] | many seeds of one scenario |
 //! | [`mod@shrink`] | makes a plan that violates an invariant smaller |
+//! | [`timeline`] | a history for people: text, and a page |
 #![forbid(unsafe_code)]
 
 mod time;
@@ -52,6 +53,7 @@ pub mod trace;
 mod outcome;
 mod explore;
 pub mod shrink;
+pub mod timeline;
 
 pub use check::Violation;
 pub use draw::PerMille;

@@ -140,8 +140,7 @@ impl Shrinker {
 mod tests {
     use super::*;
     use crate::check::Breach;
-    use crate::place::Place;
-    use crate::plan::{Cut, Locks};
+    use crate::plan::Locks;
 
     /// One on each side of a cut takes the lock, among much that has nothing to do with it.
     fn crowded() -> Plan {
