@@ -145,7 +145,8 @@ impl Inbox {
     }
 
     /// Takes note of a change of the membership. What is to be told at once is added to `tell`; the
-    /// rest follows when the messages before it have been handed out.
+    /// rest follows when no message before it waits any more. A message in the hands of a server
+    /// does not wait: a handler that is stuck must not hide that its peer is dead.
     pub(crate) fn on_peer(&mut self, event: PeerEvent, tell: &mut Vec<PeerEvent>) {
         let waits = self.consumer == Consumer::Present && !fault!(LeftOvertakes);
         match event {
@@ -167,7 +168,7 @@ impl Inbox {
                     return;
                 };
                 queue.member = false;
-                if waits && queue.is_busy() {
+                if waits && queue.messages() > 0 {
                     queue.push_marker(event);
                 } else {
                     tell.push(event);
@@ -207,19 +208,20 @@ impl Inbox {
         Some(key)
     }
 
-    /// The next message of a queue that is being served. The one before it is done with, so events
-    /// that waited for that go to `tell`. `None` ends the serving.
+    /// The next message of a queue that is being served; the one before it is done with. Events that
+    /// waited for nothing but this message go to `tell`: whether its server ever finishes it is no
+    /// concern of theirs. `None` ends the serving.
     pub(crate) fn next_served(
         &mut self,
         key: QueueKey,
         tell: &mut Vec<PeerEvent>,
         wakes: &mut Wakes,
     ) -> Option<Inbound> {
-        self.finish_served(key, tell, wakes);
-        self.release_markers(key, tell);
+        self.finish_served(key, wakes);
         let message = self.pop_message(key, wakes);
+        self.release_markers(key, tell);
         match &message {
-            None => self.end_serving(key, tell, wakes),
+            None => self.end_serving(key, wakes),
             Some(message) if key == QueueKey::Strangers => {
                 self.stranger_served = Some(message.from);
             }
@@ -229,17 +231,11 @@ impl Inbox {
     }
 
     /// Ends the serving of a queue, whatever is left in it.
-    pub(crate) fn end_serving(
-        &mut self,
-        key: QueueKey,
-        tell: &mut Vec<PeerEvent>,
-        wakes: &mut Wakes,
-    ) {
-        self.finish_served(key, tell, wakes);
+    pub(crate) fn end_serving(&mut self, key: QueueKey, wakes: &mut Wakes) {
+        self.finish_served(key, wakes);
         if let Some(queue) = self.queue_mut(key) {
             queue.end_turn();
-            self.release_markers(key, tell);
-            if self.queue_mut(key).is_some_and(Queue::begin_turn) {
+            if queue.begin_turn() {
                 self.turns.push_back(key);
                 wakes.take(&mut self.reader);
             }
@@ -334,11 +330,11 @@ impl Inbox {
 
     /// The message in the server's hands is done with. If its sender has become a member since, the
     /// queue that it then got is free.
-    fn finish_served(&mut self, key: QueueKey, tell: &mut Vec<PeerEvent>, wakes: &mut Wakes) {
+    fn finish_served(&mut self, key: QueueKey, wakes: &mut Wakes) {
         if key == QueueKey::Strangers
             && let Some(peer) = self.stranger_served.take()
         {
-            self.end_serving(QueueKey::Peer(peer), tell, wakes);
+            self.end_serving(QueueKey::Peer(peer), wakes);
         }
     }
 

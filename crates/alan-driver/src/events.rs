@@ -28,7 +28,8 @@ pub enum Event {
         /// Which life of the node it is; `None` for a classic peer.
         incarnation: Option<Incarnation>,
     },
-    /// A member is gone. What it sent before was handed out before.
+    /// A member is gone. What it sent before was handed out before; a handler may still be busy with
+    /// it.
     Left {
         /// Its address.
         peer: SocketAddr,

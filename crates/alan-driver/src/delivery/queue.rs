@@ -10,7 +10,7 @@ use super::Inbound;
 #[derive(Debug)]
 pub(super) enum Entry {
     Message(Inbound),
-    /// To be told when what stands before it has been handed out.
+    /// To be told when no message stands before it any more, so it is never the first entry.
     Peer(PeerEvent),
 }
 

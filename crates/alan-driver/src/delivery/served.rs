@@ -70,7 +70,7 @@ impl Drop for Served {
         if let Some(key) = self.key
             && !fault!(LoseQueueOfPanic)
         {
-            self.engine.deliver(|outlet, tell, wakes| outlet.inbox.end_serving(key, tell, wakes));
+            self.engine.deliver(|outlet, _, wakes| outlet.inbox.end_serving(key, wakes));
         }
     }
 }

@@ -201,19 +201,48 @@ fn strangers_share_a_queue_and_take_their_messages_along_when_they_join() {
 }
 
 #[test]
-fn a_served_queue_is_in_one_pair_of_hands_and_its_left_waits_for_the_handler() {
+fn a_served_queue_is_in_one_pair_of_hands() {
     let mut bench = Bench::attached();
     bench.on_peer(joined(1));
     let _ = bench.push(1, "slow");
     let queue = bench.inbox.take_queue().expect("it has a message");
     assert_eq!(bench.serve(queue).as_deref(), Some(b"slow".as_slice()));
-    assert_eq!(bench.on_peer(left(1)), [], "the handler is still at it");
     let _ = bench.push(1, "late");
     assert_eq!(bench.inbox.take_queue(), None);
     assert_eq!(bench.serve(queue).as_deref(), Some(b"late".as_slice()));
-    assert_eq!(bench.told(), [left(1)]);
+    bench.on_peer(left(1));
     assert_eq!(bench.serve(queue), None);
     assert!(bench.inbox.peers.is_empty());
+}
+
+#[test]
+fn a_handler_that_is_stuck_hides_nothing_and_later_lives_wait_for_it() {
+    let mut bench = Bench::attached();
+    bench.on_peer(joined(1));
+    let _ = bench.push(1, "sticky");
+    let queue = bench.inbox.take_queue().expect("it has a message");
+    assert!(bench.serve(queue).is_some());
+    assert_eq!(bench.on_peer(left(1)), [left(1)], "nothing of it waits");
+    assert_eq!(bench.on_peer(joined(1)), [joined(1)]);
+
+    let _ = bench.push(1, "second life");
+    assert_eq!(bench.inbox.take_queue(), None, "the handler is still at it");
+    assert_eq!(bench.on_peer(left(1)), [], "this one waits");
+    assert_eq!(bench.serve(queue).as_deref(), Some(b"second life".as_slice()));
+    assert_eq!(bench.told(), [left(1)], "it was handed over");
+    assert_eq!(bench.serve(queue), None);
+    assert!(bench.inbox.peers.is_empty());
+}
+
+#[test]
+fn a_queue_that_a_server_has_taken_but_not_begun_still_comes_before_its_left() {
+    let mut bench = Bench::attached();
+    bench.on_peer(joined(1));
+    let _ = bench.push(1, "only");
+    let queue = bench.inbox.take_queue().expect("it has a message");
+    assert_eq!(bench.on_peer(left(1)), []);
+    assert!(bench.serve(queue).is_some());
+    assert_eq!(bench.told(), [left(1)]);
 }
 
 #[test]
@@ -223,7 +252,7 @@ fn a_server_that_ends_early_leaves_the_rest_to_the_next() {
     let _ = (bench.push(1, "fatal"), bench.push(1, "next"));
     let queue = bench.inbox.take_queue().expect("it has messages");
     assert!(bench.serve(queue).is_some());
-    bench.inbox.end_serving(queue, &mut bench.told, &mut bench.wakes);
+    bench.inbox.end_serving(queue, &mut bench.wakes);
     assert_eq!(bench.inbox.take_queue(), Some(queue));
     assert_eq!(bench.serve(queue).as_deref(), Some(b"next".as_slice()));
 }
