@@ -67,6 +67,7 @@ impl Html<'_> {
             Topic::Locks(Some(key)) => format!("lock {key} and who is there"),
             Topic::Locks(None) => "locks and who is there".to_owned(),
             Topic::Membership => "who is there".to_owned(),
+            Topic::Users => "what users do, and who is there".to_owned(),
             Topic::Everything => "everything but wake-ups".to_owned(),
         };
         let before = timeline.dropped + timeline.first_of(self.page.rows) as u64;

@@ -1,11 +1,13 @@
 //! A timeline as text: true time, a lane for each node, what happened in words; 100 columns.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Timeline;
 use super::rows::{Fate, Mark, Row};
 use super::spans::Condition;
 use crate::place::Place;
+use crate::time::Moment;
 
 const COLUMNS: usize = 100;
 /// The most lanes.
@@ -14,6 +16,8 @@ const LANES: usize = 8;
 const STRIDE: usize = 5;
 /// Columns of the time and of the space after it.
 const TIME: usize = 14;
+/// A gap in time that has a line of its own.
+const LONG: Duration = Duration::from_millis(500);
 
 pub(super) struct Text<'a> {
     pub(super) timeline: &'a Timeline<'a>,
@@ -34,7 +38,14 @@ impl fmt::Display for Text<'_> {
         if before > 0 {
             writeln!(f, "{:>12}  {} … {before} before these", "", " ".repeat(names.len()))?;
         }
+        let mut before: Option<Moment> = None;
         for (number, row) in timeline.rows.iter().enumerate().skip(first) {
+            let gap = before.map(|before| row.at.since(before));
+            if let Some(gap) = gap.filter(|gap| *gap >= LONG) {
+                let lanes: String = self.idle(number, &lanes).into_iter().collect();
+                writeln!(f, "{:>12}  {lanes} ⋮", format!("+{:.3} s", gap.as_secs_f64()))?;
+            }
+            before = Some(row.at);
             self.row(f, number, row, &lanes)?;
         }
         writeln!(

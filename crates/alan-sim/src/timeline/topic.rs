@@ -2,7 +2,7 @@
 
 use alan_proto::Action;
 
-use crate::check::{Breach, Invariant, Violation};
+use crate::check::{Breach, Invariant, Pending, Violation, Waiting};
 use crate::place::Place;
 use crate::plan::Key;
 use crate::trace::{Command, Meaning, Occurrence};
@@ -15,24 +15,43 @@ pub enum Topic {
     Locks(Option<Key>),
     /// Who is there.
     Membership,
+    /// Everything that users do, ask and send; no heartbeats.
+    Users,
     /// Everything that is said and told; no wake-ups.
     Everything,
 }
 
 impl Topic {
-    /// What explains a violation; everything where there is none.
+    /// What explains a violation; what users do where there is none.
     #[must_use]
-    pub const fn of(violation: Option<&Violation>) -> Self {
-        let Some(violation) = violation else { return Self::Everything };
+    pub fn of(violation: Option<&Violation>) -> Self {
+        let Some(violation) = violation else { return Self::Users };
         match &violation.breach {
             Breach::TwoHolders { key, .. } | Breach::OutOfTurn { key, .. } => {
                 Self::Locks(Some(*key))
             }
+            Breach::Stuck { pending } => Self::of_pending(pending),
             breach => match breach.invariant() {
                 Invariant::Exclusion | Invariant::Order => Self::Locks(None),
                 Invariant::Membership => Self::Membership,
-                _ => Self::Everything,
+                Invariant::Secrecy => Self::Everything,
+                _ => Self::Users,
             },
+        }
+    }
+
+    /// The key for which all wait, if it is one.
+    fn of_pending(pending: &[Pending]) -> Self {
+        let key = |pending: &Pending| match pending.what {
+            Waiting::Lock(key) | Waiting::TryLock(key) => Some(key),
+            Waiting::Response(_) => None,
+        };
+        let mut keys: Vec<Option<Key>> = pending.iter().map(key).collect();
+        keys.dedup();
+        match keys[..] {
+            [Some(key)] => Self::Locks(Some(key)),
+            _ if keys.contains(&None) => Self::Users,
+            _ => Self::Locks(None),
         }
     }
 
@@ -43,7 +62,7 @@ impl Topic {
             Occurrence::Sent { meaning, .. } | Occurrence::Delivered { meaning, .. } => {
                 self.has_message(meaning)
             }
-            Occurrence::Received { .. } => self == Self::Everything,
+            Occurrence::Received { .. } => self.has_messages(),
             Occurrence::Command { command, .. } => self.has_command(command),
             Occurrence::Told { action, key, .. } => self.has_action(action, *key),
             Occurrence::GuardAsked { key, .. } => self.has_key(Some(*key)),
@@ -54,18 +73,24 @@ impl Topic {
     fn has_key(self, key: Option<Key>) -> bool {
         match self {
             Self::Locks(Some(wanted)) => key == Some(wanted),
-            Self::Locks(None) | Self::Everything => true,
+            Self::Locks(None) | Self::Users | Self::Everything => true,
             Self::Membership => false,
         }
     }
 
+    fn has_messages(self) -> bool {
+        matches!(self, Self::Users | Self::Everything)
+    }
+
     fn has_message(self, meaning: &Meaning) -> bool {
         match meaning {
-            Meaning::Join(_) | Meaning::Heartbeat(_) => !matches!(self, Self::Locks(_)),
+            Meaning::Join(_) | Meaning::Heartbeat(_) => {
+                matches!(self, Self::Membership | Self::Everything)
+            }
             Meaning::Leave(_) => true,
             Meaning::Lock(_, _, key) => self.has_key(*key),
             Meaning::Data(_) | Meaning::Request(..) | Meaning::Response(..) | Meaning::Noise => {
-                self == Self::Everything
+                self.has_messages()
             }
         }
     }
@@ -78,14 +103,14 @@ impl Topic {
             | Command::Release(key, _)
             | Command::Unlock(key) => self.has_key(Some(*key)),
             Command::Leave => true,
-            _ => self == Self::Everything,
+            _ => self.has_messages(),
         }
     }
 
     fn has_action(self, action: &Action, key: Option<Key>) -> bool {
         match action {
             Action::Lock(_) => self.has_key(key),
-            Action::Request(_) => self == Self::Everything,
+            Action::Request(_) => self.has_messages(),
             _ => true,
         }
     }
