@@ -1,5 +1,7 @@
 //! What can be typed: commands, flags, and the environment variables behind them.
 
+pub(crate) mod sim;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -23,6 +25,9 @@ pub(crate) enum Command {
     Agent(AgentArgs),
     /// Make a key for a cluster.
     Keygen(KeygenArgs),
+    /// Simulate whole clusters in virtual time, under faults, and check what is promised.
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
 }
 
 /// Flags of `alan demo`.

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => command::demo::run(demo),
         Command::Agent(agent) => command::agent::run(agent),
         Command::Keygen(keygen) => command::keygen::run(keygen),
+        Command::Sim(sim) => command::sim::run(sim),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("alan: {error}");
