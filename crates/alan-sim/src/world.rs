@@ -207,7 +207,8 @@ impl<'p> World<'p> {
         }
     }
 
-    /// The bound is over: what still waits is stuck. Then all leave but one.
+    /// The bound is over: what still waits is stuck. Then users give up the requests that they made
+    /// without a deadline, to somebody who may never have been there, and all leave but one.
     fn judge(&mut self) {
         if let Err(breach) = self.checks.judge_progress(&self.hosts) {
             return self.violated(breach);
@@ -217,6 +218,9 @@ impl<'p> World<'p> {
         }
         let running: Vec<Place> =
             self.hosts.iter().filter(|host| host.runs()).map(Host::place).collect();
+        for &place in &running {
+            self.cancel_all_requests(place);
+        }
         let others = running.len().saturating_sub(1);
         for &place in &running[..others] {
             self.leave(place, None);

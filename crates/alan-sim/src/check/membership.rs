@@ -1,7 +1,7 @@
 //! Membership: per peer, joined and left alternate; nobody is declared silent who was heard; and
 //! once the faults have been over for a while, everyone sees exactly those who are there.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,143 +12,165 @@ use crate::host::Host;
 use crate::place::{Place, address_of, place_of};
 use crate::trace::Meaning;
 
-/// What one node thinks of the machine at one place.
-#[derive(Clone, Copy, Debug, Default)]
-struct View {
-    /// Which of the place's addresses are members: bit m for the one after m moves.
-    addresses: u64,
-    /// The life at the latest of them.
+/// A member, as a node's events tell of it.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
     incarnation: Option<Incarnation>,
     /// When its latest JOIN or HEARTBEAT was handed in.
     heard: Instant,
 }
 
-/// All views, as the nodes' events tell them.
+/// How far a node's view is from what is there.
+#[derive(Clone, Copy, Debug, Default)]
+struct View {
+    members: usize,
+    /// Members that are there, in the life that the node believes in.
+    right: usize,
+}
+
+/// All views.
 #[derive(Debug)]
 pub(super) struct Membership {
-    nodes: usize,
-    /// Row by row: what each node thinks of each place.
     views: Vec<View>,
-    /// Members that are at no place, by node.
-    strangers: Vec<BTreeSet<SocketAddr>>,
+    /// Members at the first address of a place, node by node and place by place.
+    at_first: Vec<Option<Seen>>,
+    /// Members at other addresses.
+    elsewhere: BTreeMap<(Place, SocketAddr), Seen>,
     /// Who is there: after how many moves, in which life.
     present: Vec<Option<(u8, Incarnation)>>,
-    /// How many views are not what is there, strangers included.
-    differing: usize,
     timeout: Duration,
-}
-
-fn bit(moves: u8) -> u64 {
-    assert!(moves < 64, "a place is replaced at most 63 times in a checked run");
-    1 << moves
-}
-
-/// Whether a view is not what is there.
-fn differs(view: &View, present: Option<(u8, Incarnation)>) -> bool {
-    match present {
-        None => view.addresses != 0,
-        Some((moves, life)) => view.addresses != bit(moves) || view.incarnation != Some(life),
-    }
 }
 
 impl Membership {
     pub(super) fn new(nodes: usize, timeout: Duration) -> Self {
         Self {
-            nodes,
-            views: vec![View::default(); nodes * nodes],
-            strangers: vec![BTreeSet::new(); nodes],
+            views: vec![View::default(); nodes],
+            at_first: vec![None; nodes * nodes],
+            elsewhere: BTreeMap::new(),
             present: vec![None; nodes],
-            differing: 0,
             timeout,
         }
     }
 
-    /// How many views of running nodes are not what is there.
-    pub(super) const fn differing(&self) -> usize {
-        self.differing
+    /// How many members of running nodes are not there, and how many who are there are no members
+    /// of a running node.
+    pub(super) fn differing(&self) -> usize {
+        let there = self.present.iter().flatten().count();
+        let running = self.views.iter().zip(&self.present).filter(|(_, there)| there.is_some());
+        running.map(|(view, _)| view.members - view.right + there - 1 - view.right).sum()
     }
 
-    fn differs_at(&self, node: usize, place: usize) -> bool {
-        node != place
-            && self.present[node].is_some()
-            && differs(&self.views[node * self.nodes + place], self.present[place])
+    /// The index into `at_first`, if it is such an address.
+    fn first_address(&self, node: Place, peer: SocketAddr) -> Option<usize> {
+        let nodes = self.present.len();
+        let (place, moves) = place_of(peer)?;
+        let known = moves == 0 && place.index() < nodes;
+        known.then_some(node.index() * nodes + place.index())
     }
 
-    /// How much of the count is this place's: as one who sees, and as one who is seen.
-    fn share(&self, place: usize) -> usize {
-        let seen = (0..self.nodes).filter(|&other| self.differs_at(other, place)).count();
-        let seeing = (0..self.nodes).filter(|&other| self.differs_at(place, other)).count();
-        let strangers = self.present[place].map_or(0, |_| self.strangers[place].len());
-        seen + seeing + strangers
+    fn seen(&self, node: Place, peer: SocketAddr) -> Option<Seen> {
+        match self.first_address(node, peer) {
+            Some(index) => self.at_first[index],
+            None => self.elsewhere.get(&(node, peer)).copied(),
+        }
     }
 
-    fn set_present(&mut self, place: usize, present: Option<(u8, Incarnation)>) {
-        self.differing -= self.share(place);
-        self.present[place] = present;
+    fn set_seen(&mut self, node: Place, peer: SocketAddr, seen: Option<Seen>) {
+        match (self.first_address(node, peer), seen) {
+            (Some(index), seen) => self.at_first[index] = seen,
+            (None, Some(seen)) => {
+                self.elsewhere.insert((node, peer), seen);
+            }
+            (None, None) => {
+                self.elsewhere.remove(&(node, peer));
+            }
+        }
+    }
+
+    /// Whether somebody else is at this address, in this life.
+    fn is_there(&self, node: Place, peer: SocketAddr, seen: Seen) -> bool {
+        place_of(peer).is_some_and(|(place, moves)| {
+            let there = self.present.get(place.index()).copied().flatten();
+            place != node && is_it(there, moves, seen.incarnation)
+        })
+    }
+
+    fn set_present(&mut self, place: Place, present: Option<(u8, Incarnation)>) {
         // A new life knows nobody, whatever the former one knew.
-        self.views[place * self.nodes..][..self.nodes].fill(View::default());
-        self.strangers[place].clear();
-        self.differing += self.share(place);
+        let nodes = self.present.len();
+        self.views[place.index()] = View::default();
+        self.at_first[place.index() * nodes..][..nodes].fill(None);
+        self.elsewhere.retain(|(node, _), _| *node != place);
+        let former = std::mem::replace(&mut self.present[place.index()], present);
+        for (index, node) in (0..nodes).zip(0u16..).filter(|(index, _)| *index != place.index()) {
+            for (there, is_there) in [(former, false), (present, true)] {
+                let Some((moves, life)) = there else { continue };
+                let seen = self.seen(Place(node), address_of(place, moves));
+                if seen.is_some_and(|seen| seen.incarnation == Some(life)) {
+                    let right = &mut self.views[index].right;
+                    *right = if is_there { *right + 1 } else { *right - 1 };
+                }
+            }
+        }
     }
 
     fn on_event(&mut self, node: Place, now: Instant, event: PeerEvent) -> Result<(), Breach> {
         let peer = event.peer();
-        let joined = matches!(event, PeerEvent::Joined { .. });
-        let wrong = Err(Breach::NotAlternating { node, peer, joined });
-        let Some((place, moves)) = place_of(peer).filter(|(p, _)| p.index() < self.nodes) else {
-            let strangers = &mut self.strangers[node.index()];
-            let sound = if joined { strangers.insert(peer) } else { strangers.remove(&peer) };
-            if sound && joined {
-                self.differing += 1;
-            } else if sound {
-                self.differing -= 1;
+        let before = self.seen(node, peer);
+        match (event, before) {
+            (PeerEvent::Joined { incarnation, .. }, None) => {
+                let seen = Seen { incarnation, heard: now };
+                self.set_seen(node, peer, Some(seen));
+                let right = self.is_there(node, peer, seen);
+                let view = &mut self.views[node.index()];
+                view.members += 1;
+                view.right += usize::from(right);
             }
-            return if sound { Ok(()) } else { wrong };
-        };
-        let index = node.index() * self.nodes + place.index();
-        let before = self.differs_at(node.index(), place.index());
-        let view = &mut self.views[index];
-        if (view.addresses & bit(moves) != 0) == joined {
-            return wrong;
-        }
-        view.addresses ^= bit(moves);
-        match event {
-            PeerEvent::Joined { incarnation, .. } => {
-                (view.incarnation, view.heard) = (incarnation, now);
-            }
-            PeerEvent::Left { why: LeaveReason::Silent, .. } => {
-                let silent_for = now.saturating_since(view.heard);
-                if view.addresses == 0 && silent_for < self.timeout {
+            (PeerEvent::Left { why, .. }, Some(seen)) => {
+                self.set_seen(node, peer, None);
+                let right = self.is_there(node, peer, seen);
+                let view = &mut self.views[node.index()];
+                view.members -= 1;
+                view.right -= usize::from(right);
+                let silent_for = now.saturating_since(seen.heard);
+                if why == LeaveReason::Silent && silent_for < self.timeout {
                     return Err(Breach::NotSilent { node, peer, silent_for });
                 }
             }
+            (PeerEvent::Joined { .. }, Some(_)) => {
+                return Err(Breach::NotAlternating { node, peer, joined: true });
+            }
+            (PeerEvent::Left { .. }, None) => {
+                return Err(Breach::NotAlternating { node, peer, joined: false });
+            }
             _ => {}
         }
-        let after = self.differs_at(node.index(), place.index());
-        self.differing += usize::from(after);
-        self.differing -= usize::from(before);
         Ok(())
     }
 
     fn on_heard(&mut self, node: Place, now: Instant, from: SocketAddr, life: Incarnation) {
-        let Some((place, _)) = place_of(from).filter(|(place, _)| place.index() < self.nodes)
-        else {
-            return;
+        let seen = match self.first_address(node, from) {
+            Some(index) => self.at_first[index].as_mut(),
+            None => self.elsewhere.get_mut(&(node, from)),
         };
-        let view = &mut self.views[node.index() * self.nodes + place.index()];
-        if view.incarnation == Some(life) {
-            view.heard = now;
+        if let Some(seen) = seen.filter(|seen| seen.incarnation == Some(life)) {
+            seen.heard = now;
         }
     }
+}
+
+/// Whether who is at a place is this life, at the address after so many moves.
+fn is_it(there: Option<(u8, Incarnation)>, moves: u8, life: Option<Incarnation>) -> bool {
+    there.is_some_and(|(there, lives)| there == moves && Some(lives) == life)
 }
 
 impl Check for Membership {
     fn observe(&mut self, fact: &Fact) -> Result<(), Breach> {
         match *fact {
             Fact::Started { node, moves, incarnation } => {
-                self.set_present(node.index(), Some((moves, incarnation)));
+                self.set_present(node, Some((moves, incarnation)));
             }
-            Fact::Ended { node } => self.set_present(node.index(), None),
+            Fact::Ended { node } => self.set_present(node, None),
             Fact::Told { node, now, action: Action::Peer(event), .. } => {
                 return self.on_event(node, now, event);
             }
@@ -163,38 +185,31 @@ impl Check for Membership {
     }
 }
 
-/// Every view of a running node that is not what is there, by asking the nodes: who it is of, and
-/// whether somebody is there that the node does not see.
+/// How a running node's view differs from what is there, by asking it: which address, and whether
+/// somebody is there that it does not see.
 fn differences<'a>(
     hosts: &'a [Host],
     host: &'a Host,
 ) -> impl Iterator<Item = (SocketAddr, bool)> + 'a {
-    let mut views = vec![View::default(); hosts.len()];
-    let mut strangers = Vec::new();
+    let mut missing = vec![true; hosts.len()];
+    missing[host.place().index()] = false;
+    let mut too_many = Vec::new();
     for member in host.members() {
-        match place_of(member.addr).filter(|(place, _)| place.index() < hosts.len()) {
-            Some((place, moves)) => {
-                let view = &mut views[place.index()];
-                view.addresses |= bit(moves);
-                let present = hosts[place.index()].present();
-                if present.is_none_or(|(present, _)| present == moves) {
-                    view.incarnation = member.incarnation;
-                }
-            }
-            None => strangers.push((member.addr, false)),
+        let there = place_of(member.addr).filter(|(place, moves)| {
+            let there = hosts.get(place.index()).and_then(Host::present);
+            *place != host.place() && is_it(there, *moves, member.incarnation)
+        });
+        match there {
+            Some((place, _)) => missing[place.index()] = false,
+            None => too_many.push((member.addr, false)),
         }
     }
-    let seen = hosts.iter().zip(views).filter_map(move |(other, view)| {
-        let differing = other.place() != host.place() && differs(&view, other.present());
-        differing.then(|| {
-            let moves = other.present().map_or(0, |(moves, _)| moves);
-            (address_of(other.place(), moves), other.present().is_some())
-        })
-    });
-    seen.chain(strangers)
+    let missing =
+        hosts.iter().zip(missing).filter(|(other, missing)| *missing && other.present().is_some());
+    too_many.into_iter().chain(missing.map(|(other, _)| (other.address(), true)))
 }
 
-/// How many views of running nodes are not what is there, by asking the nodes.
+/// The same as [`Membership::differing`], by asking the nodes.
 pub(super) fn differing(hosts: &[Host]) -> usize {
     let running = hosts.iter().filter(|host| host.present().is_some());
     running.map(|host| differences(hosts, host).count()).sum()
@@ -281,7 +296,7 @@ mod tests {
         };
         assert_eq!(after(joined(0, 2)), 1, "B does not see A");
         assert_eq!(after(Fact::Ended { node: B }), 1, "A sees B");
-        assert_eq!(after(started(B, 3)), 2, "A sees the former life");
+        assert_eq!(after(started(B, 3)), 3, "A sees the former life, and not the present one");
         assert_eq!(after(left(1, LeaveReason::Restarted)), 2);
         assert_eq!(after(joined(1, 3)), 1);
         let peer = crate::place::stranger(1);

@@ -267,6 +267,12 @@ impl World<'_> {
         self.drain(place);
     }
 
+    pub(super) fn cancel_all_requests(&mut self, place: Place) {
+        while !self.hosts[place.index()].asked.is_empty() {
+            self.cancel_request(place);
+        }
+    }
+
     fn reply(&mut self, place: Place, to: SocketAddr, request: RequestId, tag: Tag) {
         let mut buffer = std::mem::take(&mut self.buffer);
         let host = &mut self.hosts[place.index()];
