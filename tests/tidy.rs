@@ -179,7 +179,9 @@ fn collect(directory: &Path, paths: &mut Vec<PathBuf>) {
         let path = entry.expect("a readable entry").path();
         let name = path.file_name().and_then(|name| name.to_str());
         // A symbolic link is not followed: it may lead out of the tree.
-        if path.is_symlink() || matches!(name, Some("target" | ".git")) {
+        // Nor is what was built or found here anybody's to keep.
+        let made_here = matches!(name, Some("target" | ".git" | "corpus" | "artifacts"));
+        if path.is_symlink() || made_here {
             continue;
         }
         if path.is_dir() {
