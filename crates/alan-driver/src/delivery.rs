@@ -41,6 +41,17 @@ pub(crate) enum Admission {
     },
 }
 
+/// Why the loop reads from the socket, which matters where full queues block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    /// To hand out messages: reading stops while a queue is full. What came in one batch with the
+    /// message that filled it is queued nevertheless.
+    ToDeliver,
+    /// To hear everybody before anybody is declared silent: reading stops for nothing, and messages
+    /// whose queue is full are refused.
+    ToJudge,
+}
+
 /// Who reads the messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Consumer {
@@ -114,7 +125,12 @@ impl Inbox {
     }
 
     /// Queues a message behind what its sender sent before.
-    pub(crate) fn push(&mut self, message: Inbound, wakes: &mut Wakes) -> Admission {
+    pub(crate) fn push(
+        &mut self,
+        message: Inbound,
+        reading: Reading,
+        wakes: &mut Wakes,
+    ) -> Admission {
         let key = if self.peers.contains_key(&message.from) {
             QueueKey::Peer(message.from)
         } else {
@@ -125,7 +141,7 @@ impl Inbox {
             return Admission::Refused { queue: key, tell: false };
         }
         let limit = self.limits.messages;
-        let patient = self.blocks();
+        let patient = self.blocks() && reading == Reading::ToDeliver;
         let queue = self.queue_mut(key).expect("it was found, or is the strangers'");
         if queue.messages() >= limit && !patient {
             let tell = !std::mem::replace(&mut queue.told, true);

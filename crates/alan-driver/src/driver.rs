@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
+use crate::delivery::Reading;
 use crate::engine::{Engine, Port};
 use crate::socket::ReceiveBuffers;
 use crate::wakes::Wakes;
@@ -121,15 +122,19 @@ impl Driver {
     /// that the socket is empty; there are no others. After anything else,
     /// [`advance`](Self::advance) says whether to go on receiving.
     pub fn receive(&mut self) -> io::Result<()> {
+        self.read(Reading::ToDeliver)
+    }
+
+    fn read(&mut self, reading: Reading) -> io::Result<()> {
         self.more = false;
         for _ in 0..BATCHES_PER_TURN {
-            if self.engine.outlet().inbox.is_blocked() {
+            if reading == Reading::ToDeliver && self.engine.outlet().inbox.is_blocked() {
                 return Ok(());
             }
             match self.socket.receive(&mut self.buffers) {
                 Ok(_) => {
                     let datagrams = self.buffers.datagrams();
-                    self.backlog += self.engine.handle_batch(datagrams, &mut self.wakes);
+                    self.backlog += self.engine.handle_batch(datagrams, reading, &mut self.wakes);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.backlog = 0;
@@ -151,15 +156,17 @@ impl Driver {
     /// When a deadline has come, all that had arrived by then is received first: nobody is
     /// declared silent whose sign of life waits in the socket. A socket that never runs empty
     /// can't put that off for ever: what arrived before the deadline has been read once as many
-    /// bytes have been as the kernel can hold.
+    /// bytes have been as the kernel can hold. Nor does a full queue, where that blocks: messages
+    /// that find no room are refused then.
     pub fn advance(&mut self) -> Turn {
-        if self.engine.is_due() {
-            let _is_empty = self.receive().is_err();
+        if let Some(due) = self.engine.due() {
+            let reading = if due.judges { Reading::ToJudge } else { Reading::ToDeliver };
+            let _is_empty = self.read(reading).is_err();
             if self.more && self.backlog < self.kernel_buffer {
                 return Turn::Again;
             }
             self.backlog = 0;
-            self.engine.handle_timeout();
+            self.engine.handle_timeout(due);
             #[cfg(feature = "metrics")]
             self.engine.record_metrics();
         } else {

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
+use alan_driver::config::QueueFull;
 use alan_driver::{Driver, LeaveReason, Turn};
 use alan_proto::wire::Message;
 
@@ -29,6 +30,27 @@ fn who_was_heard_while_the_loop_slept_is_not_declared_dead() {
     let left = std::iter::from_fn(|| now(events.recv()).flatten()).last();
     let (peer, why) = (bench.peer_addr(), LeaveReason::Silent);
     assert_eq!(left, Some(alan_driver::Event::Left { peer, why }));
+}
+
+#[test]
+fn a_full_queue_that_blocks_hides_no_sign_of_life() {
+    let mut bench = Bench::with(|builder| builder.queue_size(1).queue_full(QueueFull::Block));
+    let mut incoming = bench.node.incoming().expect("nobody else reads");
+    bench.join();
+    bench.send(&Message::Data(b"fills the queue"));
+    let _ = bench.driver.receive();
+    bench.send(&Message::Data(b"finds no room"));
+    assert!(bench.driver.receive().is_ok(), "it does not look");
+    assert_eq!(bench.node.stats().messages_refused, 0, "it waits in the socket");
+
+    bench.oversleep();
+    bench.heartbeat();
+    while bench.driver.advance() == Turn::Again {}
+    assert!(bench.node.peer(bench.peer_addr()).is_some(), "its heartbeat lay in the socket");
+    assert_eq!(bench.node.stats().messages_refused, 1, "somebody had to make way");
+    let message = now(incoming.recv()).flatten().expect("one was queued");
+    assert_eq!(message.payload()[..], b"fills the queue"[..]);
+    assert!(now(incoming.recv()).is_none());
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Full queues: whom they cost what.
 
+use std::time::Duration;
+
 use alan_driver::Event;
 use alan_driver::config::QueueFull;
 
 use crate::adapter::Adapter;
-use crate::stage::{Stage, addr};
+use crate::stage::{NewNode, Stage, addr};
 use crate::waiting::{eventually, until, yield_now};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn a_full_queue_costs_its_own_peer_messages_and_nobody_else_anything<
     A: Adapter,
@@ -49,8 +53,11 @@ pub(crate) async fn a_full_queue_costs_its_own_peer_messages_and_nobody_else_any
 pub(crate) async fn where_full_queues_block_nothing_is_refused_and_reading_goes_on<A: Adapter>(
     stage: Stage<A>,
 ) {
-    let blocks =
-        |builder: crate::stage::NewNode<A>| builder.queue_size(4).queue_full(QueueFull::Block);
+    // When a heartbeat is due, the socket is read whatever has room: that is not what is shown here.
+    let blocks = |builder: NewNode<A>| {
+        let node = builder.heartbeat_interval(15 * MINUTE).heartbeat_timeout(45 * MINUTE);
+        node.queue_size(4).queue_full(QueueFull::Block)
+    };
     let nodes = stage.cluster_of(2, blocks).await;
     let (slow, noisy) = (&nodes[0], &nodes[1]);
     let mut incoming = slow.incoming().expect("nobody else reads");

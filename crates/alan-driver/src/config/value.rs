@@ -11,10 +11,13 @@ pub enum QueueFull {
     /// The message is refused and counted, and an event says so. Other peers notice nothing.
     #[default]
     Refuse,
-    /// Nothing more is received until there is room, as in the Go library: no message is lost to
-    /// the queue, but all else waits too. When a handler stalls for the heartbeat timeout, this
-    /// node takes all others for dead (and without a cluster size gets any lock), and then they
-    /// take it for dead. A handler that waits for a reply or a lock may wait for itself.
+    /// Nothing more is received until there is room, as in the Go library: all else waits too, also
+    /// the reply or the lock that the handler may be waiting for. But nobody is judged unheard:
+    /// whenever the protocol has something due (the next heartbeat at the latest), the socket is
+    /// read to its end, and messages that find no room are refused and counted, with an event, as
+    /// under [`Refuse`](Self::Refuse). So a handler that stalls for less than that loses nothing,
+    /// as long as the [kernel's buffer](super::Settings::kernel_buffer) holds what comes; one that
+    /// stalls for longer loses messages, but no member whose heartbeats had room there.
     Block,
 }
 

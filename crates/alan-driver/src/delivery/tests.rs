@@ -44,7 +44,7 @@ impl Bench {
     }
 
     fn push(&mut self, number: u8, text: &'static str) -> Admission {
-        self.inbox.push(message(number, text), &mut self.wakes)
+        self.inbox.push(message(number, text), Reading::ToDeliver, &mut self.wakes)
     }
 
     fn on_peer(&mut self, event: PeerEvent) -> Vec<PeerEvent> {

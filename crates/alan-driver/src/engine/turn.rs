@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::{Engine, Port, Sleep};
 use crate::completion::Reply;
-use crate::delivery::{Admission, Inbound, Kind, QueueKey};
+use crate::delivery::{Admission, Inbound, Kind, QueueKey, Reading};
 use crate::error::Closed;
 use crate::events::Event;
 use crate::signal::lock;
@@ -21,6 +21,15 @@ use crate::wakes::{Wakes, register};
 
 /// What a waiting datagram takes of the kernel's buffer beside its own length: at least this.
 const KERNEL_OVERHEAD: usize = 256;
+
+/// A deadline has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Due {
+    /// The moment of that finding.
+    now: Instant,
+    /// It is one of the protocol's, which may end a membership, a request or a lock call.
+    pub(crate) judges: bool,
+}
 
 /// The thread of a loop that has one to itself.
 #[derive(Debug)]
@@ -51,6 +60,7 @@ impl Engine {
     pub(crate) fn handle_batch<'d>(
         &self,
         datagrams: impl Iterator<Item = (SocketAddr, &'d mut [u8])>,
+        reading: Reading,
         wakes: &mut Wakes,
     ) -> usize {
         let _entered = self.span.enter();
@@ -58,7 +68,7 @@ impl Engine {
         let mut kernel_bytes = 0;
         for (from, datagram) in datagrams {
             kernel_bytes += datagram.len() + KERNEL_OVERHEAD;
-            self.handle_datagram(now, from, datagram, wakes);
+            self.handle_datagram(now, from, datagram, reading, wakes);
         }
         wakes.wake();
         kernel_bytes
@@ -77,6 +87,7 @@ impl Engine {
         now: Instant,
         from: SocketAddr,
         datagram: &mut [u8],
+        reading: Reading,
         wakes: &mut Wakes,
     ) {
         let mut core = self.core();
@@ -98,12 +109,14 @@ impl Engine {
         drop(core);
         // Outside of the core's mutex: only the loop that called us receives, so order is kept.
         let payload = Bytes::copy_from_slice(payload);
-        self.admit(Inbound { from, kind, payload }, wakes);
+        self.admit(Inbound { from, kind, payload }, reading, wakes);
     }
 
-    fn admit(&self, message: Inbound, wakes: &mut Wakes) {
+    fn admit(&self, message: Inbound, reading: Reading, wakes: &mut Wakes) {
         let mut outlet = self.outlet();
-        let Admission::Refused { queue, tell } = outlet.inbox.push(message, wakes) else { return };
+        let Admission::Refused { queue, tell } = outlet.inbox.push(message, reading, wakes) else {
+            return;
+        };
         if tell {
             let peer = match queue {
                 QueueKey::Peer(peer) => (!fault!(NamelessQueueFull)).then_some(peer),
@@ -114,16 +127,21 @@ impl Engine {
         }
     }
 
-    /// Whether a deadline has come.
-    pub(crate) fn is_due(&self) -> bool {
+    /// The deadline that has come, if one has.
+    pub(crate) fn due(&self) -> Option<Due> {
         let core = self.core();
-        core.next_deadline().is_some_and(|at| at <= self.clock.now())
+        let now = self.clock.now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let judges = is_due(core.node.poll_timeout().map(|deadline| deadline.at));
+        (judges || is_due(core.quorum.next_deadline())).then_some(Due { now, judges })
     }
 
-    pub(crate) fn handle_timeout(&self) {
-        self.command(|core, now, wakes| {
-            core.node.handle_timeout(now);
-            core.quorum.wake_due(now, wakes);
+    /// Does what was due at a moment before the socket was last found empty: what has become due
+    /// since is not judged by what had arrived until then.
+    pub(crate) fn handle_timeout(&self, due: Due) {
+        self.command(|core, _, wakes| {
+            core.node.handle_timeout(due.now);
+            core.quorum.wake_due(due.now, wakes);
         });
     }
 

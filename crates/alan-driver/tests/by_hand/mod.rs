@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use alan_driver::clock::LeaseClock;
-use alan_driver::{Driver, Node, Runtime, Task};
+use alan_driver::{Builder, Driver, Node, Runtime, Task};
 use alan_proto::wire::{Control, Message};
 
 /// Longer than anything here takes.
@@ -57,18 +57,24 @@ pub(crate) const TIMEOUT: Duration = Duration::from_millis(50);
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::with_heartbeats(Duration::from_millis(20), TIMEOUT)
+        Self::with(|builder| builder)
     }
 
     pub(crate) fn with_heartbeats(interval: Duration, timeout: Duration) -> Self {
+        Self::with(|builder| builder.heartbeat_interval(interval).heartbeat_timeout(timeout))
+    }
+
+    /// With the heartbeats of [`new`](Self::new), unless `set` sets others.
+    pub(crate) fn with(set: impl FnOnce(Builder<ByHand>) -> Builder<ByHand>) -> Self {
         let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let builder = Node::<ByHand>::builder()
             .peers::<&str>([])
             .bind([127, 0, 0, 1])
             .port(port.expect("the system has ports").port())
-            .heartbeat_interval(interval)
-            .heartbeat_timeout(timeout)
+            .heartbeat_interval(Duration::from_millis(20))
+            .heartbeat_timeout(TIMEOUT)
             .kernel_buffer(65_536);
+        let builder = set(builder);
         let node = now(async { builder.start().await }).expect("it waits for nothing");
         let node = node.expect("the port is free");
         let driver = STARTED.take().expect("it was handed over");
