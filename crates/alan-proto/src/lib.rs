@@ -4,6 +4,10 @@
 //! to it is a call with the time in it; everything that it wants done comes out of
 //! [`Node::poll_action`]. So the same code runs under any runtime, in a simulator, and inside a
 //! model checker.
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `mutants` | off | bugs planted on purpose, for tests that must find them; needs `std` |
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_core)]
