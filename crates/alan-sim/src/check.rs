@@ -226,11 +226,22 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::Fact;
+    use crate::host::{Host, SimNode};
     use crate::place::Place;
-    use crate::plan::Key;
+    use crate::plan::{Key, NodePlan};
+    use crate::time::Moment;
 
     pub(super) fn life(number: u64) -> Incarnation {
         Incarnation::new(number).expect("not zero")
+    }
+
+    /// A machine with a node to which something is done.
+    pub(super) fn a_host(act: impl FnOnce(&mut SimNode, Instant)) -> Host {
+        let mut host = Host::new(Place(0), &NodePlan::default(), 1);
+        host.start(Moment::START, &Config::default(), None);
+        let now = host.clock.local(Moment::START);
+        act(host.node.as_mut().expect("it was just started"), now);
+        host
     }
 
     /// The ids that a node gives to its first, second … call.

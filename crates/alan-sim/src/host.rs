@@ -208,6 +208,20 @@ impl Host {
         Tag { node: self.place, life: self.lives - 1, number }
     }
 
+    /// A call that thinks that it holds the key, where the node knows of fewer calls than the user.
+    pub(crate) fn sharer(&self, key: Key) -> Option<LockId> {
+        let known = self.usage()?.lock_callers;
+        let holds = |call: &&Call| call.key == key && call.granted.is_some();
+        let sharer = self.calls.iter().find(holds).map(|call| call.lock);
+        sharer.filter(|_| self.calls.len() > known)
+    }
+
+    /// The calls that hold a lock, and which.
+    pub(crate) fn held(&self) -> Vec<(LockId, Key)> {
+        let holding = self.calls.iter().filter(|call| call.granted.is_some());
+        holding.map(|call| (call.lock, call.key)).collect()
+    }
+
     pub(crate) fn take_call(&mut self, lock: LockId) -> Option<Call> {
         let position = self.calls.iter().position(|call| call.lock == lock)?;
         Some(self.calls.remove(position))

@@ -39,7 +39,7 @@ fn none(node: Place, table: Table, rows: usize) -> Result<(), Breach> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::usage;
+    use super::super::tests::{a_host, usage};
     use super::*;
 
     #[test]
@@ -52,6 +52,19 @@ mod tests {
         assert_eq!(left(usage(|usage| usage.locks = 1)), leak(Table::Locks));
         assert_eq!(left(usage(|usage| usage.requests = 1)), leak(Table::Requests));
         assert_eq!(left(usage(|usage| usage.lock_callers = 1)), leak(Table::LockCalls));
+    }
+
+    #[test]
+    fn the_last_node_that_still_has_a_member_is_seen() {
+        let node = Place(0);
+        assert_eq!(judge_last(&a_host(|_, _| {})), Ok(()));
+        let with_member = a_host(|node, now| {
+            let mut heartbeat = *b"\x03\x13\x88";
+            let from = crate::place::stranger(1);
+            assert!(node.handle_datagram(now, from, &mut heartbeat).is_none());
+        });
+        let leak = Breach::Leak { node, table: Table::Peers, rows: 1 };
+        assert_eq!(judge_last(&with_member), Err(leak));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::common::{MET, any, bounded, cluster, lock_load, other, rough, talk};
 use super::{About, Scenario, Variant};
 use crate::draw::{Draws, PerMille};
 use crate::place::Place;
-use crate::plan::{Cut, Event, FirstToRun, Key, Plan, Return, Weather};
+use crate::plan::{Cut, Event, FirstToRun, Key, Knows, Name, Plan, Return, Weather};
 
 const A: Key = Key::new('a');
 
@@ -111,6 +111,11 @@ fn chaos(draws: &mut Draws, variant: Variant) -> Plan {
     let mut plan = cluster(draws, variant, nodes);
     plan.cluster.sealed = draws.below(8) == 0;
     rough(draws, &mut plan);
+    plan.weather.in_order = draws.below(4) == 0;
+    plan.weather.bandwidth = *draws.pick(&[None, None, None, Some(50_000)]);
+    for node in &mut plan.nodes {
+        node.socket = *draws.pick(&[8, 4_096]);
+    }
     if plan.cluster.sealed {
         plan.weather.corrupted = PerMille(20);
     }
@@ -124,6 +129,10 @@ fn chaos(draws: &mut Draws, variant: Variant) -> Plan {
     lock_load(draws, &mut plan, &all, (0, lasts), calls, 3_000);
     let words = draws.within(0..=20);
     talk(draws, &mut plan, (0, lasts), words);
+    // In the end discovery is right again, or nobody need ever meet.
+    for node in plan.places() {
+        plan.add(Duration::from_millis(lasts), Event::Discovery { node, knows: Knows::Everyone });
+    }
     bounded(plan)
 }
 
@@ -132,13 +141,16 @@ fn fault(draws: &mut Draws, plan: &Plan) -> Event {
     let node = any(draws, plan);
     let peer = other(draws, plan, node);
     let lasts = draws.duration(Duration::from_millis(10)..=plan.cluster.heartbeat_timeout * 3);
-    let back = Some(Return { after: lasts / 3, same_address: draws.below(2) == 0 });
+    let back = Return { after: lasts / 3, same_address: draws.below(2) == 0 };
+    // A minority may stay away.
+    let for_good = draws.below(3) == 0 && node.index() < (plan.nodes.len() - 1) / 2;
+    let back = (!for_good).then_some(back);
     let sides = (0..plan.nodes.len()).map(|_| u8::from(draws.below(2) == 0)).collect();
     let first = *draws.pick(&[FirstToRun::Application, FirstToRun::Driver]);
     let mut weather = plan.weather;
     weather.delay.spread = Duration::from_millis(500);
     let storm = Weather { lost: PerMille(300), doubled: PerMille(100), ..weather };
-    match draws.below(10) {
+    match draws.below(12) {
         0 => Event::Cut { cut: Cut::Sides(sides), lasts },
         1 => Event::Cut { cut: Cut::Between(node, peer), lasts },
         2 => Event::Cut { cut: Cut::OneWay(node, peer), lasts },
@@ -147,6 +159,8 @@ fn fault(draws: &mut Draws, plan: &Plan) -> Event {
         5 => Event::Crash { node, back },
         6 => Event::Leave { node, back },
         7 | 8 => Event::Pause { node, lasts, first },
+        9 => Event::Strangers { to: node, first: 0, count: 3 },
+        10 => Event::Discovery { node, knows: Knows::These(vec![Name::First(peer)]) },
         _ => Event::Weather { weather: storm, lasts },
     }
 }

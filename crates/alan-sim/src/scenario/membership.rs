@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::common::{MET, any, bounded, cluster, other, talk};
+use super::common::{MET, any, bounded, cluster, lock_load, other, talk};
 use super::{About, Scenario, Variant};
 use crate::draw::{Draws, PerMille};
 use crate::place::Place;
@@ -154,9 +154,15 @@ pub(super) const REPLAY: Scenario = about_membership(
             let count = u16::try_from(draws.within(1..=100)).expect("few");
             plan.add(at, Event::Replay { to, count });
         }
-        let node = any(draws, &plan);
-        let back = Some(Return { after: draws.millis(1..=1_000), same_address: true });
-        plan.add(Duration::from_millis(MET), Event::Crash { node, back });
+        if draws.below(2) == 0 {
+            // A datagram of a former life may displace the present one: not a time for locks.
+            let node = any(draws, &plan);
+            let back = Some(Return { after: draws.millis(1..=1_000), same_address: true });
+            plan.add(Duration::from_millis(MET), Event::Crash { node, back });
+        } else {
+            let all: Vec<Place> = plan.places().collect();
+            lock_load(draws, &mut plan, &all, (MET, 8_000), 12, 500);
+        }
         bounded(plan)
     },
 );

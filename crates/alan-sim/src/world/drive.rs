@@ -186,17 +186,12 @@ impl World<'_> {
         }
     }
 
-    /// Asks each guard whether it is still valid, as a user does who goes on after a pause.
-    pub(super) fn ask_guards(&mut self, node: Place) {
-        let host = &self.hosts[node.index()];
-        let held: Vec<(LockId, Key)> = host
-            .calls
-            .iter()
-            .filter(|call| call.granted.is_some())
-            .map(|call| (call.lock, call.key))
-            .collect();
-        for (lock, key) in held {
-            self.note(Occurrence::GuardAsked { node, lock, key, valid: true });
+    /// Asks guards whether they are still valid, as a user does who goes on after a pause.
+    pub(super) fn ask_guards(&mut self, node: Place, guards: &[(LockId, Key)]) {
+        let held = self.hosts[node.index()].held();
+        for &(lock, key) in guards {
+            let valid = held.contains(&(lock, key));
+            self.note(Occurrence::GuardAsked { node, lock, key, valid });
         }
     }
 }

@@ -84,10 +84,11 @@ impl World<'_> {
         host.state = State::Running;
         let deferred = std::mem::take(&mut host.deferred);
         self.note(Occurrence::Resumed { node, first });
+        let held = self.hosts[node.index()].held();
         if first == FirstToRun::Driver {
             self.drive(node);
         }
-        self.ask_guards(node);
+        self.ask_guards(node, &held);
         self.observe(&Fact::Resumed { node });
         for task in deferred {
             self.on_task(task);

@@ -159,14 +159,9 @@ impl World<'_> {
         if self.config.lock_repairs.local_exclusion {
             return;
         }
-        let host = &mut self.hosts[node.index()];
-        let Some(running) = &host.node else { return };
-        let expected = running.usage().lock_callers;
-        while host.calls.len() > expected {
-            let shares = |call: &&Call| call.key == key && call.granted.is_some();
-            let Some(lock) = host.calls.iter().find(shares).map(|call| call.lock) else { return };
-            let _call = host.take_call(lock);
-            self.checks.observe(&Fact::LockDropped { node, lock, key }).ok();
+        while let Some(lock) = self.hosts[node.index()].sharer(key) {
+            let _call = self.hosts[node.index()].take_call(lock);
+            self.observe(&Fact::LockDropped { node, lock, key });
         }
     }
 
