@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use alan_proto::PeerEvent;
 
-use crate::wakes::{Wakes, register};
+use crate::wakes::Wakes;
 
 pub use incoming::{Incoming, IncomingTaken};
 pub(crate) use message::{Inbound, Kind};
@@ -271,7 +271,7 @@ impl Inbox {
     /// The reader is gone: nobody will read what is queued, and no event waits for it.
     pub(crate) fn detach(&mut self, tell: &mut Vec<PeerEvent>, wakes: &mut Wakes) {
         self.consumer = Consumer::Gone;
-        self.reader = None;
+        wakes.discard(self.reader.take());
         if self.closed {
             return; // Servers that still have some read theirs to the end.
         }
@@ -294,15 +294,15 @@ impl Inbox {
         self.closed
     }
 
-    pub(crate) fn register(&mut self, reader: &Waker) {
-        register(&mut self.reader, reader);
+    pub(crate) fn register(&mut self, reader: &Waker, wakes: &mut Wakes) {
+        wakes.register(&mut self.reader, reader);
     }
 
     /// Whether receiving must stop until a full queue has room; then `driver` is woken.
-    pub(crate) fn must_wait(&mut self, driver: &Waker) -> bool {
+    pub(crate) fn must_wait(&mut self, driver: &Waker, wakes: &mut Wakes) -> bool {
         let must_wait = self.is_blocked();
         if must_wait {
-            register(&mut self.blocked, driver);
+            wakes.register(&mut self.blocked, driver);
         }
         must_wait
     }

@@ -204,11 +204,9 @@ impl Driver {
 
     /// Ready when there is room to receive: always, unless a full queue is to be waited for.
     pub fn poll_room(&self, context: &Context<'_>) -> Poll<()> {
-        if self.engine.outlet().inbox.must_wait(context.waker()) {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
+        let task = context.waker();
+        let must_wait = self.engine.deliver(|outlet, _, wakes| outlet.inbox.must_wait(task, wakes));
+        if must_wait { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 

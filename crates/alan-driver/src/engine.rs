@@ -5,7 +5,7 @@
 //! moves the next deadline forward wakes the loop; nobody else does.
 //!
 //! Mutexes are taken in this order: core, outlet, and the ones inside signals. Wakers are woken
-//! when none is held. `tracing` subscribers are called while some are: one that calls the node waits
+//! and dropped when none is held. `tracing` subscribers are called while some are: one that calls the node waits
 //! for itself.
 
 #[cfg(feature = "metrics")]
@@ -146,7 +146,8 @@ impl Core {
         now: Instant,
         place: &mut Place,
         deadline: Option<Instant>,
-        waker: &Waker,
+        task: &Waker,
+        wakes: &mut Wakes,
     ) -> Poll<Result<(), QuorumError>> {
         let forgotten = fault!(ForgetQuorumWaiters) && place.is_taken();
         let outcome = if self.leaving && !forgotten {
@@ -157,10 +158,10 @@ impl Core {
             let (have, need) = (self.node.peer_count() + 1, self.node.quorum_size());
             Err(QuorumError::NoQuorum { have, need })
         } else {
-            self.quorum.wait(place, deadline, waker);
+            self.quorum.wait(place, deadline, task, wakes);
             return Poll::Pending;
         };
-        self.quorum.leave(place);
+        self.quorum.leave(place, wakes);
         Poll::Ready(outcome)
     }
 }

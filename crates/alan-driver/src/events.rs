@@ -176,11 +176,17 @@ impl Hub {
         self.next
     }
 
-    fn unsubscribe(&mut self, subscriber: u64) {
-        self.subscribers.remove(&subscriber);
+    /// What is left of a subscriber, to be dropped when no mutex is held: its waker is in it.
+    fn unsubscribe(&mut self, subscriber: u64) -> Option<Subscriber> {
+        self.subscribers.remove(&subscriber)
     }
 
-    fn poll(&mut self, subscriber: u64, context: &Context<'_>) -> Poll<Option<Event>> {
+    fn poll(
+        &mut self,
+        subscriber: u64,
+        context: &Context<'_>,
+        wakes: &mut Wakes,
+    ) -> Poll<Option<Event>> {
         let subscriber = self
             .subscribers
             .get_mut(&subscriber)
@@ -189,7 +195,7 @@ impl Hub {
             Some(event) => Poll::Ready(Some(event)),
             None if self.closed => Poll::Ready(None),
             None => {
-                subscriber.register(context.waker());
+                subscriber.register(context.waker(), wakes);
                 Poll::Pending
             }
         }
@@ -221,7 +227,7 @@ impl Events {
     }
 
     fn poll_recv(&self, context: &Context<'_>) -> Poll<Option<Event>> {
-        self.engine.outlet().events.poll(self.subscriber, context)
+        self.engine.deliver(|outlet, _, wakes| outlet.events.poll(self.subscriber, context, wakes))
     }
 }
 
@@ -235,6 +241,6 @@ impl Stream for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.engine.outlet().events.unsubscribe(self.subscriber);
+        let _dropped_outside = self.engine.outlet().events.unsubscribe(self.subscriber);
     }
 }

@@ -74,6 +74,8 @@ impl<T: Copy> Future for Wait<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let signal = self.signal.clone();
+        // Dropped after the mutex is free.
+        let _displaced;
         let mut waiters = lock(&signal.0.waiters);
         // Looked at under the mutex: a value set after this finds our waker.
         if let Some(value) = signal.get() {
@@ -84,7 +86,10 @@ impl<T: Copy> Future for Wait<T> {
             waiters.next
         });
         match waiters.wakers.iter_mut().find(|(other, _)| *other == place) {
-            Some((_, waker)) => waker.clone_from(context.waker()),
+            Some((_, waker)) if waker.will_wake(context.waker()) => {}
+            Some((_, waker)) => {
+                _displaced = std::mem::replace(waker, context.waker().clone());
+            }
             None => waiters.wakers.push((place, context.waker().clone())),
         }
         Poll::Pending
@@ -93,8 +98,12 @@ impl<T: Copy> Future for Wait<T> {
 
 impl<T> Drop for Wait<T> {
     fn drop(&mut self) {
+        // Dropped after the mutex is free.
+        let _removed;
         if let Some(place) = self.place {
-            lock(&self.signal.0.waiters).wakers.retain(|(other, _)| *other != place);
+            let wakers = &mut lock(&self.signal.0.waiters).wakers;
+            let found = wakers.iter().position(|(other, _)| *other == place);
+            _removed = found.map(|index| wakers.remove(index));
         }
     }
 }

@@ -7,7 +7,7 @@ use alan_proto::{LockEvent, LockFailure, LockId, LockLoss};
 
 use crate::error::{Closed, LockError, LockLost};
 use crate::signal::{Signal, Wait};
-use crate::wakes::{Wakes, register};
+use crate::wakes::Wakes;
 
 /// What a guard can ask without taking the engine's mutex: whether its lock is still held.
 #[derive(Clone, Debug)]
@@ -61,20 +61,25 @@ impl Locks {
         self.0.insert(lock, row);
     }
 
-    pub(crate) fn remove(&mut self, lock: LockId) -> Option<LockState> {
-        self.0.remove(&lock).map(|row| row.state)
+    pub(crate) fn remove(&mut self, lock: LockId, wakes: &mut Wakes) -> Option<LockState> {
+        let row = self.0.remove(&lock)?;
+        if let Phase::Waiting(place) = row.phase {
+            wakes.discard(place);
+        }
+        Some(row.state)
     }
 
     /// How the call ended, once it has; until then `waker` waits. A failed call's row is gone then.
     pub(crate) fn poll(
         &mut self,
         lock: LockId,
-        waker: &Waker,
+        task: &Waker,
+        wakes: &mut Wakes,
     ) -> Option<Result<LockState, LockError>> {
         let row = self.0.get_mut(&lock).expect("a row lives as long as the operation that made it");
         match &mut row.phase {
             Phase::Waiting(place) => {
-                register(place, waker);
+                wakes.register(place, task);
                 None
             }
             Phase::Held => unreachable!("an operation that has given its guard is not polled"),

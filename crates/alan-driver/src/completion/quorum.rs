@@ -38,20 +38,28 @@ impl QuorumWaits {
 
     /// Waits, or goes on waiting: `waker` is woken when the quorum is reached, when the deadline
     /// passes, and when the node leaves.
-    pub(crate) fn wait(&mut self, place: &mut Place, deadline: Option<Instant>, waker: &Waker) {
+    pub(crate) fn wait(
+        &mut self,
+        place: &mut Place,
+        deadline: Option<Instant>,
+        task: &Waker,
+        wakes: &mut Wakes,
+    ) {
         let id = *place.0.get_or_insert_with(|| {
             self.next += 1;
             self.next
         });
-        let row = Row { deadline, waker: waker.clone() };
-        self.rows.insert(id, row);
+        let row = Row { deadline, waker: task.clone() };
+        wakes.discard(self.rows.insert(id, row).map(|displaced| displaced.waker));
         self.deadlines.extend(deadline.map(|at| (at, id)));
     }
 
     /// Gives the place up, if there is one.
-    pub(crate) fn leave(&mut self, place: &mut Place) {
+    pub(crate) fn leave(&mut self, place: &mut Place, wakes: &mut Wakes) {
         let Some(id) = place.0.take() else { return };
-        if let Some(Row { deadline: Some(at), .. }) = self.rows.remove(&id) {
+        let Some(row) = self.rows.remove(&id) else { return };
+        wakes.discard([row.waker]);
+        if let Some(at) = row.deadline {
             self.deadlines.remove(&(at, id));
         }
     }
@@ -85,16 +93,17 @@ mod tests {
         let mut waits = QuorumWaits::default();
         let (mut early, mut late, mut patient) = <(Place, Place, Place)>::default();
         let (soon, later) = (Instant::from_millis(10), Instant::from_millis(20));
-        waits.wait(&mut late, Some(later), Waker::noop());
-        waits.wait(&mut early, Some(soon), Waker::noop());
-        waits.wait(&mut patient, None, Waker::noop());
+        let wakes = &mut Wakes::default();
+        waits.wait(&mut late, Some(later), Waker::noop(), wakes);
+        waits.wait(&mut early, Some(soon), Waker::noop(), wakes);
+        waits.wait(&mut patient, None, Waker::noop(), wakes);
         assert_eq!(waits.next_deadline(), Some(soon));
 
-        waits.wake_due(soon, &mut Wakes::default());
+        waits.wake_due(soon, wakes);
         assert_eq!(waits.next_deadline(), Some(later), "nobody is woken for nothing");
 
         for place in [&mut early, &mut late, &mut patient] {
-            waits.leave(place);
+            waits.leave(place, wakes);
         }
         assert_eq!((waits.len(), waits.next_deadline()), (0, None));
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::fault;
 use crate::socket::SendFailure;
-use crate::wakes::{Wakes, register};
+use crate::wakes::Wakes;
 
 /// One peer's answer.
 #[non_exhaustive]
@@ -94,13 +94,14 @@ impl Requests {
         self.0.get_mut(&request).expect("a row lives as long as the operation that made it")
     }
 
-    /// Removes the row; its waiter will not ask for it again.
+    /// Removes the row; its waiter will not ask for it again. Its waker is in it, so it is to be
+    /// dropped when no mutex is held.
     pub(crate) fn remove(&mut self, request: RequestId) -> Option<Pending> {
         self.0.remove(&request)
     }
 
-    pub(crate) fn wait(&mut self, request: RequestId, waker: &Waker) {
-        register(&mut self.get_mut(request).waker, waker);
+    pub(crate) fn wait(&mut self, request: RequestId, task: &Waker, wakes: &mut Wakes) {
+        wakes.register(&mut self.get_mut(request).waker, task);
     }
 
     pub(crate) fn on_reply(&mut self, request: RequestId, reply: Reply, wakes: &mut Wakes) {

@@ -47,7 +47,7 @@ impl Incoming {
                 Some(message) => Poll::Ready(Some(message)),
                 None if outlet.inbox.is_closed() => Poll::Ready(None),
                 None => {
-                    outlet.inbox.register(context.waker());
+                    outlet.inbox.register(context.waker(), wakes);
                     Poll::Pending
                 }
             });

@@ -24,20 +24,18 @@ impl Queues {
     /// the cluster. Cancelling loses nothing.
     pub async fn next(&mut self) -> Option<Served> {
         let engine = &self.0.engine;
-        poll_fn(|context| {
-            let inbox = &mut engine.outlet().inbox;
-            match inbox.take_queue() {
-                Some(key) => {
-                    Poll::Ready(Some(Served { engine: Arc::clone(engine), key: Some(key) }))
-                }
-                None if inbox.is_closed() => Poll::Ready(None),
+        let key = poll_fn(|context| {
+            engine.deliver(|outlet, _, wakes| match outlet.inbox.take_queue() {
+                Some(key) => Poll::Ready(Some(key)),
+                None if outlet.inbox.is_closed() => Poll::Ready(None),
                 None => {
-                    inbox.register(context.waker());
+                    outlet.inbox.register(context.waker(), wakes);
                     Poll::Pending
                 }
-            }
+            })
         })
-        .await
+        .await?;
+        Some(Served { engine: Arc::clone(engine), key: Some(key) })
     }
 }
 

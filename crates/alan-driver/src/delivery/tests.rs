@@ -176,7 +176,7 @@ fn a_full_queue_stops_receiving_where_that_is_the_policy() {
     }
     assert!(!bench.inbox.is_blocked(), "nobody has come to read yet");
     assert!(bench.inbox.attach());
-    assert!(bench.inbox.must_wait(Waker::noop()));
+    assert!(bench.inbox.must_wait(Waker::noop(), &mut bench.wakes));
     assert_eq!(bench.push(1, "in the same batch"), Admission::Queued);
     assert!(bench.read().is_some());
     assert!(bench.inbox.is_blocked(), "it holds as many as it may");

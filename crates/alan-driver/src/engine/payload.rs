@@ -62,17 +62,17 @@ impl Engine {
         place: &mut Place,
         deadline: Option<Instant>,
         payload: &[u8],
-        waker: &Waker,
+        task: &Waker,
     ) -> Poll<Result<Vec<Sent>, BroadcastError>> {
         with_buffer(self.config.buffer_size, |buffer| {
-            let sealed = self.command(|core, now, _| {
+            let sealed = self.command(|core, now, wakes| {
                 let max = core.node.max_payload();
                 if payload.len() > max {
-                    core.quorum.leave(place);
+                    core.quorum.leave(place, wakes);
                     let len = payload.len();
                     return Poll::Ready(Err(BroadcastError::MessageTooLarge { len, max }));
                 }
-                core.poll_quorum(now, place, deadline, waker).map(|quorum| {
+                core.poll_quorum(now, place, deadline, task, wakes).map(|quorum| {
                     quorum?;
                     let len = core.node.broadcast(now, payload, buffer)?;
                     Ok((len, members(core), core.socket().ok_or(Closed)?))
@@ -115,17 +115,17 @@ impl Engine {
         place: &mut Place,
         deadline: Option<Instant>,
         payload: &[u8],
-        waker: &Waker,
+        task: &Waker,
     ) -> Poll<Result<Option<RequestId>, RequestAllError>> {
         with_buffer(self.config.buffer_size, |buffer| {
-            let sealed = self.command(|core, now, _| {
+            let sealed = self.command(|core, now, wakes| {
                 let max = core.node.max_request_payload();
                 if payload.len() > max {
-                    core.quorum.leave(place);
+                    core.quorum.leave(place, wakes);
                     let len = payload.len();
                     return Poll::Ready(Err(RequestAllError::MessageTooLarge { len, max }));
                 }
-                core.poll_quorum(now, place, deadline, waker).map(|quorum| {
+                core.poll_quorum(now, place, deadline, task, wakes).map(|quorum| {
                     quorum?;
                     let (id, len) = core.node.request_all(now, payload, deadline, buffer)?;
                     let members = members(core);

@@ -17,7 +17,7 @@ use crate::delivery::{Admission, Inbound, Kind, QueueKey, Reading};
 use crate::error::Closed;
 use crate::events::Event;
 use crate::signal::lock;
-use crate::wakes::{Wakes, register};
+use crate::wakes::Wakes;
 
 /// What a waiting datagram takes of the kernel's buffer beside its own length: at least this.
 const KERNEL_OVERHEAD: usize = 256;
@@ -157,11 +157,13 @@ impl Engine {
     }
 
     pub(crate) fn poll_woken(&self, context: &Context<'_>) -> Poll<()> {
+        // Dropped after the mutex is free.
+        let mut wakes = Wakes::default();
         let mut core = self.core();
         if std::mem::take(&mut core.driver.woken) {
             return Poll::Ready(());
         }
-        register(&mut core.driver.waker, context.waker());
+        wakes.register(&mut core.driver.waker, context.waker());
         Poll::Pending
     }
 

@@ -8,6 +8,7 @@ use super::Engine;
 use crate::completion::{LockState, Pending, Place, Reply};
 use crate::error::{LockError, LockLost};
 use crate::operation::Patience;
+use crate::wakes::Wakes;
 
 impl Engine {
     pub(crate) fn now(&self) -> Instant {
@@ -17,15 +18,18 @@ impl Engine {
     /// Gives up a place among those who wait for the quorum.
     pub(crate) fn give_up(&self, place: &mut Place) {
         if place.is_taken() && !fault!(LeakPlaces) {
-            self.core().quorum.leave(place);
+            let mut wakes = Wakes::default();
+            self.core().quorum.leave(place, &mut wakes);
         }
     }
 
     /// What is known of a request once it has ended; its row is gone then.
-    pub(crate) fn poll_request(&self, request: RequestId, waker: &Waker) -> Poll<Pending> {
+    pub(crate) fn poll_request(&self, request: RequestId, task: &Waker) -> Poll<Pending> {
+        // Dropped after the mutex is free.
+        let mut wakes = Wakes::default();
         let mut core = self.core();
         if core.requests.get_mut(request).end.is_none() {
-            core.requests.wait(request, waker);
+            core.requests.wait(request, task, &mut wakes);
             return Poll::Pending;
         }
         Poll::Ready(core.end_request(request))
@@ -36,15 +40,17 @@ impl Engine {
     pub(crate) fn poll_reply(
         &self,
         request: RequestId,
-        waker: &Waker,
+        task: &Waker,
     ) -> Poll<Result<Reply, Pending>> {
+        // Dropped after the mutex is free.
+        let mut wakes = Wakes::default();
         let mut core = self.core();
         let pending = core.requests.get_mut(request);
         if let Some(reply) = pending.replies.pop_front() {
             return Poll::Ready(Ok(reply));
         }
         if pending.end.is_none() {
-            core.requests.wait(request, waker);
+            core.requests.wait(request, task, &mut wakes);
             return Poll::Pending;
         }
         Poll::Ready(Err(core.end_request(request)))
@@ -78,16 +84,17 @@ impl Engine {
     pub(crate) fn poll_lock(
         &self,
         lock: LockId,
-        waker: &Waker,
+        task: &Waker,
     ) -> Option<Result<LockState, LockError>> {
-        self.core().locks.poll(lock, waker)
+        let mut wakes = Wakes::default();
+        self.core().locks.poll(lock, task, &mut wakes)
     }
 
     /// Releases a held lock, or withdraws a waiting call; false if there was nothing left to do.
     pub(crate) fn release(&self, lock: LockId) -> bool {
         self.command(|core, now, wakes| {
             let released = core.node.release(now, lock).is_ok();
-            if let Some(state) = core.locks.remove(lock) {
+            if let Some(state) = core.locks.remove(lock, wakes) {
                 state.end(LockLost::Released, wakes);
             }
             released

@@ -7,7 +7,7 @@ use std::task::Waker;
 use alan_proto::LeaveReason;
 
 use super::{Event, View};
-use crate::wakes::{Wakes, register};
+use crate::wakes::Wakes;
 
 /// What one subscriber has not read yet.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Subscriber {
         self.queue.pop_front()
     }
 
-    pub(super) fn register(&mut self, waker: &Waker) {
-        register(&mut self.waker, waker);
+    pub(super) fn register(&mut self, task: &Waker, wakes: &mut Wakes) {
+        wakes.register(&mut self.waker, task);
     }
 
     pub(super) fn wake(&mut self, wakes: &mut Wakes) {
@@ -123,7 +123,7 @@ mod tests {
     fn read(hub: &mut Hub, subscriber: u64) -> Vec<Event> {
         let mut events = Vec::new();
         while let Poll::Ready(Some(event)) =
-            hub.poll(subscriber, &Context::from_waker(Waker::noop()))
+            hub.poll(subscriber, &Context::from_waker(Waker::noop()), &mut Wakes::default())
         {
             events.push(event);
         }
@@ -214,7 +214,8 @@ mod tests {
         publish(&mut hub, &[joined(1)]);
         hub.close(&mut Wakes::default());
         assert_eq!(read(&mut hub, subscriber), [joined(1)]);
-        let end = hub.poll(subscriber, &Context::from_waker(Waker::noop()));
+        let context = Context::from_waker(Waker::noop());
+        let end = hub.poll(subscriber, &context, &mut Wakes::default());
         assert_eq!(end, Poll::Ready(None));
     }
 }

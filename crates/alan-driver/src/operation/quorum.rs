@@ -55,7 +55,8 @@ impl Future for QuorumWaiting {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { engine, limit, place } = self.get_mut();
         let deadline = limit.fix(|| engine.now());
-        engine.command(|core, now, _| core.poll_quorum(now, place, deadline, context.waker()))
+        let task = context.waker();
+        engine.command(|core, now, wakes| core.poll_quorum(now, place, deadline, task, wakes))
     }
 }
 
