@@ -85,6 +85,7 @@ setters! {
     heartbeat_timeout(timeout: Duration);
     timeout(timeout: Duration);
     queue_size(messages: usize);
+    queue_bytes(bytes: usize);
     queue_full(policy: QueueFull);
     event_queue(events: usize);
     kernel_buffer(bytes: usize);
@@ -154,6 +155,7 @@ fn start<R: Runtime>(configuration: Configuration, runtime: R) -> Result<Node<R>
         inbox: InboxLimits {
             messages: configuration.queue_size,
             queues,
+            bytes: configuration.queue_bytes,
             block: configuration.queue_full == QueueFull::Block,
         },
         event_queue: configuration.event_queue,

@@ -20,6 +20,7 @@
 //! | `timeout` | `ALAN_TIMEOUT` | 5s |
 //! | `refresh_interval` | `ALAN_REFRESH_INTERVAL`, a duration or `off` | 30s |
 //! | `queue_size` | `ALAN_QUEUE_SIZE` | 256 messages per peer |
+//! | `queue_bytes` | `ALAN_QUEUE_BYTES` | 67,108,864 bytes of all peers together |
 //! | `queue_full` | `ALAN_QUEUE_FULL`, `refuse` or `block` | `refuse` |
 //! | `event_queue` | `ALAN_EVENT_QUEUE` | 256 events per subscriber |
 //! | `kernel_buffer` | `ALAN_KERNEL_BUFFER` | 4,194,304 bytes |
@@ -61,6 +62,8 @@ pub struct Configuration {
     pub key: Option<Key>,
     /// The most messages that wait in one peer's queue.
     pub queue_size: usize,
+    /// The most bytes of payload that wait in all queues together.
+    pub queue_bytes: usize,
     /// What happens to a message whose queue is full.
     pub queue_full: QueueFull,
     /// The most events that wait for one subscriber.
@@ -77,6 +80,7 @@ impl fmt::Debug for Configuration {
             .field("schedule", &self.schedule)
             .field("sealed", &self.key.is_some())
             .field("queue_size", &self.queue_size)
+            .field("queue_bytes", &self.queue_bytes)
             .field("queue_full", &self.queue_full)
             .field("event_queue", &self.event_queue)
             .field("kernel_buffer", &self.kernel_buffer)

@@ -69,6 +69,8 @@ pub(crate) struct InboxLimits {
     pub(crate) messages: usize,
     /// Queues, those of departed peers that were not read to the end included.
     pub(crate) queues: usize,
+    /// Bytes of payload in all queues together.
+    pub(crate) bytes: usize,
     /// Whether a full queue stops all receiving, instead of refusing its own messages.
     pub(crate) block: bool,
 }
@@ -87,6 +89,7 @@ pub(crate) struct Inbox {
     reader: Option<Waker>,
     closed: bool,
     queued: usize,
+    queued_bytes: usize,
     /// How many queues are full, and who waits until none is.
     full: usize,
     blocked: Option<Waker>,
@@ -106,6 +109,7 @@ impl Inbox {
             reader: None,
             closed: false,
             queued: 0,
+            queued_bytes: 0,
             full: 0,
             blocked: None,
             refused: 0,
@@ -122,6 +126,11 @@ impl Inbox {
     pub(crate) fn usage(&self) -> (usize, usize) {
         let queues = self.peers.values().filter(|queue| queue.messages() > 0).count();
         (self.queued, queues + usize::from(self.strangers.messages() > 0))
+    }
+
+    /// Bytes of payload that wait to be read.
+    pub(crate) const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
     }
 
     /// Queues a message behind what its sender sent before.
@@ -142,17 +151,22 @@ impl Inbox {
         }
         let limit = self.limits.messages;
         let patient = self.blocks() && reading == Reading::ToDeliver;
+        let bytes = self.queued_bytes + message.payload.len();
+        let fits = bytes <= self.limits.bytes;
+        let has_abated = self.has_abated();
         let queue = self.queue_mut(key).expect("it was found, or is the strangers'");
-        if queue.messages() >= limit && !patient {
+        if (queue.messages() >= limit || !fits) && !patient {
             let tell = !std::mem::replace(&mut queue.told, true);
             self.refused += 1;
             return Admission::Refused { queue: key, tell };
         }
+        queue.told &= !(has_abated && queue.messages() <= limit / 2);
         queue.push_message(message);
         let became_full = queue.messages() == limit;
         let idle = queue.begin_turn();
         self.full += usize::from(became_full);
         self.queued += 1;
+        self.queued_bytes = bytes;
         if idle {
             self.turns.push_back(key);
             wakes.take(&mut self.reader);
@@ -309,7 +323,17 @@ impl Inbox {
 
     /// Whether receiving must stop until a full queue has room.
     pub(crate) const fn is_blocked(&self) -> bool {
-        self.full > 0 && self.blocks()
+        self.is_full() && self.blocks()
+    }
+
+    /// Whether a queue is full, or all of them together are.
+    const fn is_full(&self) -> bool {
+        self.full > 0 || self.queued_bytes >= self.limits.bytes
+    }
+
+    /// Whether there is so much room again that a lack of it would be news.
+    const fn has_abated(&self) -> bool {
+        self.queued_bytes <= self.limits.bytes / 2
     }
 
     const fn blocks(&self) -> bool {
@@ -355,19 +379,15 @@ impl Inbox {
     }
 
     fn pop_message(&mut self, key: QueueKey, wakes: &mut Wakes) -> Option<Inbound> {
-        let limit = self.limits.messages;
+        let was_full = self.is_full();
         let queue = self.queue_mut(key)?;
         let message = queue.pop_message()?;
         let left = queue.messages();
-        if left <= limit / 2 {
-            queue.told = false;
-        }
         self.queued -= 1;
-        if left + 1 == limit {
-            self.full -= 1;
-            if self.full == 0 {
-                wakes.take(&mut self.blocked);
-            }
+        self.queued_bytes -= message.payload.len();
+        self.full -= usize::from(left + 1 == self.limits.messages);
+        if was_full && !self.is_full() {
+            wakes.take(&mut self.blocked);
         }
         Some(message)
     }
@@ -385,14 +405,16 @@ impl Inbox {
         let limit = self.limits.messages;
         let Some(queue) = self.queue_mut(key) else { return };
         let was_full = queue.messages() >= limit;
-        let dropped = queue.messages();
+        let (dropped, mut dropped_bytes) = (queue.messages(), 0);
         let had_turn = queue.abandon_turn();
         for entry in queue.drain() {
-            if let Entry::Peer(marker) = entry {
-                tell.push(marker);
+            match entry {
+                Entry::Message(message) => dropped_bytes += message.payload.len(),
+                Entry::Peer(marker) => tell.push(marker),
             }
         }
         self.queued -= dropped;
+        self.queued_bytes -= dropped_bytes;
         self.discarded += dropped as u64;
         self.full -= usize::from(was_full);
         if had_turn {

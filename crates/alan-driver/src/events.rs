@@ -50,8 +50,9 @@ pub enum Event {
         /// Nodes needed.
         need: usize,
     },
-    /// Messages of this peer are refused, because its queue is full. Said once, and again only
-    /// after the queue has been half empty.
+    /// Messages of this peer are refused, because its queue is full, or all queues together are
+    /// (see [`queue_bytes`](crate::Builder::queue_bytes)). Said once, and again only after there
+    /// has been room for half as much as there may be.
     QueueFull {
         /// Whose queue; `None` for the one that all strangers share.
         peer: Option<SocketAddr>,

@@ -38,6 +38,7 @@ fn the_defaults_are_the_go_librarys() {
     assert_eq!(configuration.schedule, Schedule { interval, max_addresses: 4_096 });
     assert!(configuration.key.is_none());
     assert_eq!((configuration.queue_size, configuration.event_queue), (256, 256));
+    assert_eq!(configuration.queue_bytes, 64 * 1024 * 1024);
     assert_eq!(configuration.queue_full, QueueFull::Refuse);
     assert_eq!(configuration.kernel_buffer, 4 * 1024 * 1024);
 }
@@ -56,6 +57,7 @@ fn what_is_set_in_code_arrives() {
             .timeout(Duration::from_secs(1))
             .refresh_interval(Duration::from_millis(10))
             .queue_size(1)
+            .queue_bytes(65_537)
             .queue_full(QueueFull::Block)
             .event_queue(2)
             .kernel_buffer(65_536)
@@ -79,6 +81,7 @@ fn what_is_set_in_code_arrives() {
     assert_eq!((core.max_peers, core.max_candidates, core.max_requests), (1, 2, 3));
     assert_eq!((core.max_locks, core.max_lock_waiters, core.max_long_lock_keys), (4, 5, 6));
     assert_eq!((configuration.queue_size, configuration.event_queue), (1, 2));
+    assert_eq!(configuration.queue_bytes, 65_537);
     assert_eq!(configuration.queue_full, QueueFull::Block);
     assert_eq!(configuration.kernel_buffer, 65_536);
 }
@@ -98,6 +101,7 @@ fn every_variable_arrives() {
         ("ALAN_TIMEOUT", "1s"),
         ("ALAN_REFRESH_INTERVAL", "off"),
         ("ALAN_QUEUE_SIZE", "1"),
+        ("ALAN_QUEUE_BYTES", "65537"),
         ("ALAN_QUEUE_FULL", "block"),
         ("ALAN_EVENT_QUEUE", "2"),
         ("ALAN_KERNEL_BUFFER", "65536"),
@@ -122,6 +126,7 @@ fn every_variable_arrives() {
     assert_eq!((core.max_peers, core.max_candidates, core.max_requests), (1, 2, 3));
     assert_eq!((core.max_locks, core.max_lock_waiters, core.max_long_lock_keys), (4, 5, 6));
     assert_eq!((configuration.queue_size, configuration.event_queue), (1, 2));
+    assert_eq!(configuration.queue_bytes, 65_537);
     assert_eq!(configuration.queue_full, QueueFull::Block);
     assert_eq!(configuration.kernel_buffer, 65_536);
 }
@@ -154,6 +159,7 @@ fn a_value_out_of_range_is_named_with_its_range() {
     let table = [
         (base().port(0), "port is 0, but must be 1 to 65535"),
         (base().queue_size(0), "queue_size is 0, but must be 1 to 1048576 messages"),
+        (base().queue_bytes(1), "queue_bytes is 1, but must be 65536 to 1073741824 bytes"),
         (base().event_queue(0), "event_queue is 0, but must be 1 to 1048576 events"),
         (base().kernel_buffer(1), "kernel_buffer is 1, but must be 65536 to 1073741824 bytes"),
         (

@@ -21,6 +21,7 @@ fn a_file_holds_numbers_texts_lists_and_durations() {
             "heartbeat_interval": "500ms",
             "heartbeat_timeout": "1m 30s",
             "refresh_interval": "off",
+            "queue_bytes": 65537,
             "queue_full": "block"
         }}"#
     ))
@@ -34,6 +35,7 @@ fn a_file_holds_numbers_texts_lists_and_durations() {
     assert_eq!(configuration.core.heartbeat_interval, Duration::from_millis(500));
     assert_eq!(configuration.core.heartbeat_timeout, Duration::from_secs(90));
     assert_eq!(configuration.schedule.interval, None);
+    assert_eq!(configuration.queue_bytes, 65_537);
     assert_eq!(configuration.queue_full, QueueFull::Block);
 }
 

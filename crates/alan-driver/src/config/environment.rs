@@ -81,6 +81,7 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
         layer.cluster_size = self.read_number("cluster_size")?;
         layer.buffer_size = self.read_number("buffer_size")?;
         layer.queue_size = self.read_number("queue_size")?;
+        layer.queue_bytes = self.read_number("queue_bytes")?;
         layer.queue_full = self.read("queue_full", "refuse or block", |text| text.parse().ok())?;
         layer.event_queue = self.read_number("event_queue")?;
         layer.kernel_buffer = self.read_number("kernel_buffer")?;

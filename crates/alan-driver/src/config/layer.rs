@@ -40,6 +40,7 @@ pub struct Layer {
     #[cfg_attr(feature = "serde", serde(deserialize_with = "text::parse"))]
     pub refresh_interval: Option<Refresh>,
     pub queue_size: Option<usize>,
+    pub queue_bytes: Option<usize>,
     pub queue_full: Option<QueueFull>,
     pub event_queue: Option<usize>,
     pub kernel_buffer: Option<usize>,

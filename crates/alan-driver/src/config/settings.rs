@@ -32,6 +32,7 @@ pub struct Settings {
     key: Option<Key>,
     security_enabled: Option<bool>,
     queue_size: usize,
+    queue_bytes: usize,
     queue_full: QueueFull,
     event_queue: usize,
     kernel_buffer: usize,
@@ -56,6 +57,7 @@ impl Default for Settings {
             key: None,
             security_enabled: None,
             queue_size: 256,
+            queue_bytes: 64 * 1024 * 1024,
             queue_full: QueueFull::default(),
             event_queue: 256,
             kernel_buffer: KERNEL_BUFFER,
@@ -206,6 +208,15 @@ impl Settings {
         self.set_in_code("queue_size")
     }
 
+    /// The most bytes of payload that wait in the queues of all peers together. Beyond, every
+    /// queue counts as full: what a node keeps for a slow reader is bounded by this, however many
+    /// peers there are. 65,536 to 1,073,741,824; default 67,108,864 (64 MiB).
+    #[must_use]
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self.set_in_code("queue_bytes")
+    }
+
     /// What happens to a message whose peer's queue is full. Default: it is refused.
     #[must_use]
     pub fn queue_full(mut self, policy: QueueFull) -> Self {
@@ -289,6 +300,7 @@ impl fmt::Debug for Settings {
             .field("key", &self.key)
             .field("security_enabled", &self.security_enabled)
             .field("queue_size", &self.queue_size)
+            .field("queue_bytes", &self.queue_bytes)
             .field("queue_full", &self.queue_full)
             .field("event_queue", &self.event_queue)
             .field("kernel_buffer", &self.kernel_buffer)

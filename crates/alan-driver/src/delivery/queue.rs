@@ -32,7 +32,7 @@ pub(super) struct Queue {
     turn: Turn,
     /// Whether its peer is a member.
     pub(super) member: bool,
-    /// Whether it has been said that it is full.
+    /// Whether it has been said that it has no room, and nothing was said to have changed since.
     pub(super) told: bool,
 }
 

@@ -7,6 +7,9 @@ use super::*;
 
 const LIMIT: usize = 3;
 
+/// More than any of the short texts here add up to.
+const BYTES: usize = 4_096;
+
 fn peer(number: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, number], 5000))
 }
@@ -33,7 +36,11 @@ struct Bench {
 
 impl Bench {
     fn new(block: bool) -> Self {
-        let limits = InboxLimits { messages: LIMIT, queues: 4, block };
+        Self::with_bytes(BYTES, block)
+    }
+
+    fn with_bytes(bytes: usize, block: bool) -> Self {
+        let limits = InboxLimits { messages: LIMIT, queues: 4, bytes, block };
         Self { inbox: Inbox::new(limits), told: Vec::new(), wakes: Wakes::default() }
     }
 
@@ -165,6 +172,48 @@ fn a_full_queue_refuses_its_own_peer_only_and_says_so_once() {
         assert_eq!(bench.push(1, "m"), Admission::Queued);
     }
     assert_eq!(bench.push(1, "m"), refused(true), "it had run empty in between");
+}
+
+#[test]
+fn all_queues_together_hold_so_many_bytes_and_each_peer_that_finds_none_is_told_of_once() {
+    let mut bench = Bench::with_bytes(10, false);
+    assert!(bench.inbox.attach());
+    for number in 1..=3 {
+        bench.on_peer(joined(number));
+    }
+    let refused = |number, tell| Admission::Refused { queue: QueueKey::Peer(peer(number)), tell };
+    assert_eq!(bench.push(1, "1234567"), Admission::Queued);
+    assert_eq!(bench.push(2, "8900"), refused(2, true));
+    assert_eq!(bench.push(2, "8900"), refused(2, false));
+    assert_eq!(bench.push(1, "8900"), refused(1, true), "nor is there room for the greedy one");
+    assert_eq!(bench.push(3, "890"), Admission::Queued, "this fits to the byte");
+    assert_eq!(bench.push(3, ""), Admission::Queued);
+    assert_eq!((bench.inbox.queued_bytes(), bench.inbox.losses()), (10, (3, 0)));
+
+    assert_eq!(bench.read_texts().len(), 3);
+    assert_eq!(bench.inbox.queued_bytes(), 0);
+    assert_eq!(bench.push(2, "1234567890"), Admission::Queued);
+    assert_eq!(bench.push(2, "1"), refused(2, true), "there had been room in between");
+    bench.inbox.detach(&mut bench.told, &mut bench.wakes);
+    assert_eq!(bench.inbox.queued_bytes(), 0, "what is dropped takes no room");
+}
+
+#[test]
+fn all_queues_together_stop_receiving_where_that_is_the_policy() {
+    let mut bench = Bench::with_bytes(10, true);
+    assert!(bench.inbox.attach());
+    bench.on_peer(joined(1));
+    bench.on_peer(joined(2));
+    let _ = (bench.push(1, "12345"), bench.push(2, "67890"));
+    assert!(bench.inbox.must_wait(Waker::noop(), &mut bench.wakes));
+    assert_eq!(bench.push(1, "in the same batch"), Admission::Queued);
+    let hurried = bench.inbox.push(message(2, "6"), Reading::ToJudge, &mut bench.wakes);
+    assert_eq!(hurried, Admission::Refused { queue: QueueKey::Peer(peer(2)), tell: true });
+    assert!(bench.read().is_some() && bench.read().is_some());
+    assert!(bench.inbox.is_blocked(), "one is left, but it is long");
+    assert!(bench.read().is_some());
+    assert!(!bench.inbox.is_blocked());
+    assert!(bench.inbox.blocked.is_none(), "the driver has been woken");
 }
 
 #[test]

@@ -40,6 +40,7 @@ impl Engine {
             ("alan_requests", usage.requests),
             ("alan_locks", usage.protocol.locks),
             ("alan_queued_messages", usage.queued_messages),
+            ("alan_queued_bytes", usage.queued_bytes),
             ("alan_quorum", usize::from(self.has_quorum())),
         ];
         for (name, value) in present {

@@ -40,6 +40,8 @@ pub struct NodeUsage {
     pub quorum_waiters: usize,
     /// Messages that wait to be read.
     pub queued_messages: usize,
+    /// Bytes of payload in those.
+    pub queued_bytes: usize,
     /// Peers with messages that wait, strangers counted as one.
     pub queues: usize,
 }
@@ -108,13 +110,15 @@ impl Engine {
 
     pub(crate) fn usage(&self) -> NodeUsage {
         let core = self.core();
-        let (queued_messages, queues) = self.outlet().inbox.usage();
+        let outlet = self.outlet();
+        let (queued_messages, queues) = outlet.inbox.usage();
         NodeUsage {
             protocol: core.node.usage(),
             requests: core.requests.len(),
             locks: core.locks.len(),
             quorum_waiters: core.quorum.len(),
             queued_messages,
+            queued_bytes: outlet.inbox.queued_bytes(),
             queues,
         }
     }

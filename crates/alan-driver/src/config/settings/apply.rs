@@ -29,6 +29,7 @@ impl Settings {
                 settings.refresh_interval(refresh.interval())
             })
             .lay("queue_size", layer.queue_size, Self::queue_size)
+            .lay("queue_bytes", layer.queue_bytes, Self::queue_bytes)
             .lay("queue_full", layer.queue_full, Self::queue_full)
             .lay("event_queue", layer.event_queue, Self::event_queue)
             .lay("kernel_buffer", layer.kernel_buffer, Self::kernel_buffer)

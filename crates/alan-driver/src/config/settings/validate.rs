@@ -16,7 +16,8 @@ const A_HOST: &str = "a host name or an address, with or without a port";
 const SHORTEST_JOIN_INTERVAL: Duration = Duration::from_millis(200);
 const DAY: Duration = Duration::from_secs(86_400);
 const QUEUE: RangeInclusive<usize> = 1..=1_048_576;
-const KERNEL_BUFFER: RangeInclusive<usize> = 65_536..=1_073_741_824;
+/// Any datagram fits into the least of these.
+const BYTES: RangeInclusive<usize> = 65_536..=1_073_741_824;
 
 impl Settings {
     /// Checks everything, once. The error names the first setting that is out of its range, and
@@ -47,7 +48,8 @@ impl Settings {
         within("queue_size", self.queue_size, QUEUE, "1 to 1048576 messages")?;
         within("event_queue", self.event_queue, QUEUE, "1 to 1048576 events")?;
         let permitted = "65536 to 1073741824 bytes";
-        within("kernel_buffer", self.kernel_buffer, KERNEL_BUFFER, permitted)?;
+        within("queue_bytes", self.queue_bytes, BYTES, permitted)?;
+        within("kernel_buffer", self.kernel_buffer, BYTES, permitted)?;
 
         let max_addresses = usize::try_from(core.max_candidates).expect("at most 65,536");
         Ok(Configuration {
@@ -56,6 +58,7 @@ impl Settings {
             schedule: Schedule { interval, max_addresses },
             key: key(self.key, self.security_enabled)?,
             queue_size: self.queue_size,
+            queue_bytes: self.queue_bytes,
             queue_full: self.queue_full,
             event_queue: self.event_queue,
             kernel_buffer: self.kernel_buffer,
