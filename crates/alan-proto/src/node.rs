@@ -37,9 +37,11 @@ const GOODBYES: u8 = 3;
 /// The pause between two LEAVEs.
 const GOODBYE_PAUSE: Duration = Duration::from_millis(5);
 
-/// How long an address from which our own datagrams came is not asked to join. Not for ever: a
-/// datagram of ours that somebody sent back to us from there would silence us towards it.
-const OWN_PAUSE: Duration = Duration::from_secs(3_600);
+/// How long an address from which our own datagrams came is not asked to join. Not for long: a
+/// datagram of ours that somebody sent back to us from there silences us towards it, and two nodes
+/// to which that is done do not find each other before it is over. One JOIN a minute to ourselves
+/// costs nothing.
+const OWN_PAUSE: Duration = Duration::from_secs(60);
 
 /// Messages that may wait beside one for each peer and candidate, before input is refused.
 const OUTBOX_SLACK: usize = 4_096;

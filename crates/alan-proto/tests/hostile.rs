@@ -13,7 +13,7 @@ use alan_proto::{
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
-use support::{Cluster, TestNode, addr, plain};
+use support::{Cluster, TestNode, addr, plain, sealed};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -123,6 +123,26 @@ fn our_own_datagram_from_a_living_members_address_costs_it_nothing() {
     let left = cluster.nodes[&addr(1)].actions.iter();
     let left = left.filter(|action| matches!(action, Action::Peer(PeerEvent::Left { .. })));
     assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn two_nodes_whose_joins_are_sent_back_to_them_find_each_other_a_minute_later() {
+    let mut cluster = Cluster::new(8);
+    cluster.passes = Box::new(|_| false);
+    for at in [1, 2].map(addr) {
+        cluster.start_with(at, Config::default(), sealed(7));
+        cluster.discover(at, &[addr(1), addr(2)]);
+    }
+    cluster.passes = Box::new(|_| true);
+    for join in cluster.sent.clone() {
+        // Without the key: the same bytes, as if from where they should have gone.
+        inject(&mut cluster, join.to, join.from, &join.bytes);
+    }
+    cluster.run_for(50 * SECOND);
+    assert!(cluster.members(addr(1)).is_empty(), "each takes the other's address for its own");
+    cluster.run_for(12 * SECOND);
+    assert_eq!(cluster.members(addr(1)), [addr(2)]);
+    assert_eq!(cluster.members(addr(2)), [addr(1)]);
 }
 
 #[test]
