@@ -168,9 +168,9 @@ fn start<R: Runtime>(configuration: Configuration, runtime: R) -> Result<Node<R>
     runtime.drive(driver)?;
     let weak: Weak<Engine> = Arc::downgrade(&engine);
     let node = Node::new(Arc::clone(&engine), runtime);
-    engine.set_resolver(Resolver::spawn(discover, schedule, move |result, _round| {
+    engine.set_resolver(Resolver::spawn(discover, schedule, move |result, round| {
         if let Some(engine) = weak.upgrade() {
-            engine.on_discovery(result);
+            engine.on_discovery(result, round);
         }
     })?);
     Ok(node)

@@ -20,6 +20,7 @@ use thiserror::Error;
 pub use hickory::HickoryDns;
 pub use host::{Host, InvalidHost};
 pub use peers::StaticPeers;
+pub(crate) use resolver::BEFORE_ALL_ROUNDS;
 pub use resolver::{Resolver, Schedule};
 pub use system::SystemDns;
 
@@ -44,6 +45,13 @@ pub trait Discover: Send + 'static {
     /// This may block for as long as it takes. It is called from one thread, which has no
     /// asynchronous runtime, and a call under way is not waited for when the node stops.
     fn discover(&mut self) -> Result<Discovered, DiscoverError>;
+
+    /// What it knows without asking anybody, if the whole answer may take longer: these are asked
+    /// to join before the first question. A part of that question's answer, or none of it, which is
+    /// the default. Must not block.
+    fn known(&self) -> Vec<SocketAddr> {
+        Vec::new()
+    }
 }
 
 impl<F> Discover for F

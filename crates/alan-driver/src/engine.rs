@@ -31,7 +31,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::clock::LeaseClock;
 use crate::completion::{Locks, Place, QuorumWaits, Requests};
 use crate::delivery::{Inbox, InboxLimits};
-use crate::discovery::{DiscoverError, Resolver};
+use crate::discovery::{BEFORE_ALL_ROUNDS, DiscoverError, Resolver};
 use crate::error::{Closed, LockLost, QuorumError};
 use crate::events::{Event, Hub};
 use crate::fault;
@@ -370,8 +370,8 @@ impl Engine {
         }
     }
 
-    /// One round of discovery is over.
-    pub(crate) fn on_discovery(&self, result: Result<Vec<SocketAddr>, &DiscoverError>) {
+    /// One round of discovery is over, or tells what is known before it.
+    pub(crate) fn on_discovery(&self, result: Result<Vec<SocketAddr>, &DiscoverError>, round: u64) {
         let _entered = self.span.enter();
         match result {
             Ok(addresses) => {
@@ -386,9 +386,11 @@ impl Engine {
                 wakes.wake();
             }
         }
-        let mut wakes = Wakes::default();
-        self.ready.set(Ok(()), &mut wakes);
-        wakes.wake();
+        if round != BEFORE_ALL_ROUNDS {
+            let mut wakes = Wakes::default();
+            self.ready.set(Ok(()), &mut wakes);
+            wakes.wake();
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 mod by_hand;
 
 use std::cell::RefCell;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use alan_driver::discovery::{Discover, DiscoverError, Discovered};
 use alan_driver::{Driver, Message, Node, Queues, Runtime, SendError, Serve, Served, Task};
 use alan_proto::wire::Message as Wire;
 
@@ -110,6 +111,45 @@ fn a_node_that_ended_while_it_started_asks_discovery_nothing() {
     let started = Instant::now();
     while questions.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Disconnected) {
         assert!(started.elapsed() < PATIENCE, "discovery is asked for ever");
+    }
+}
+
+/// Knows one address at once, and the rest when the test says so.
+struct Slow {
+    known: SocketAddr,
+    found: mpsc::Receiver<()>,
+}
+
+impl Discover for Slow {
+    fn discover(&mut self) -> Result<Discovered, DiscoverError> {
+        self.found.recv().map_err(std::io::Error::other)?;
+        Ok(Discovered::from(vec![self.known]))
+    }
+
+    fn known(&self) -> Vec<SocketAddr> {
+        vec![self.known]
+    }
+}
+
+#[test]
+fn who_is_known_is_asked_to_join_before_discovery_has_an_answer_and_the_node_is_ready_after() {
+    let peer = UdpSocket::bind("127.0.0.1:0").expect("the system has ports");
+    peer.set_read_timeout(Some(PATIENCE)).expect("it is a duration");
+    let (answer, found) = mpsc::channel();
+    let source = Slow { known: peer.local_addr().expect("it is bound"), found };
+    let bench = Bench::with(|builder| builder.discover(source));
+
+    let mut buffer = [0; 64];
+    let (len, from) = peer.recv_from(&mut buffer).expect("it is asked");
+    assert_eq!(from, bench.node.local_addr());
+    assert!(matches!(Wire::decode(&buffer[..len]), Ok(Wire::Join(_))));
+    assert_eq!(now(bench.node.ready()), None, "the first round is under way");
+
+    answer.send(()).expect("the source listens");
+    let started = Instant::now();
+    while now(bench.node.ready()) != Some(Ok(())) {
+        thread::yield_now();
+        assert!(started.elapsed() < PATIENCE, "it never gets ready");
     }
 }
 

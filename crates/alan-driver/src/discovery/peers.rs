@@ -8,7 +8,7 @@ use super::{Discover, DiscoverError, Discovered, Host};
 /// A fixed list of addresses and host names. It may be empty, for a node that waits to be found.
 ///
 /// Names are looked up anew each time, with the platform's resolver. While one can't be, its
-/// latest addresses stand in for it.
+/// latest addresses stand in for it. Addresses don't wait for the first lookup of a name.
 #[derive(Clone, Debug)]
 pub struct StaticPeers {
     peers: Vec<Peer>,
@@ -54,6 +54,14 @@ impl Discover for StaticPeers {
     fn discover(&mut self) -> Result<Discovered, DiscoverError> {
         self.discover_with(Host::resolve)
     }
+
+    fn known(&self) -> Vec<SocketAddr> {
+        let hosts = || self.peers.iter().map(|peer| &peer.host);
+        if hosts().all(|host| host.name().is_none()) {
+            return Vec::new(); // The whole answer takes no longer.
+        }
+        hosts().filter_map(|host| host.address(self.default_port)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +84,15 @@ mod tests {
             .map(|address| address.parse::<SocketAddr>().expect(address));
         assert_eq!(found.addresses, expected);
         assert!(found.incomplete.is_none());
+    }
+
+    #[test]
+    fn addresses_among_names_are_known_before_these_are_looked_up() {
+        let known = |texts: &[&str]| StaticPeers::new(hosts(texts), 5000).known();
+        let expected = [SocketAddr::from(([10, 0, 0, 2], 5000))];
+        assert_eq!(known(&["slow.example", "10.0.0.2"]), expected);
+        assert_eq!(known(&["10.0.0.2"]), [], "nothing is to be looked up");
+        assert_eq!(known(&["slow.example"]), []);
     }
 
     #[test]

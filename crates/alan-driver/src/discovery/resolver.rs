@@ -21,6 +21,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// An answer that holds for less than this is asked for again after this.
 const SHORTEST_REFRESH: Duration = Duration::from_secs(1);
 
+/// The number under which it is reported what a source knows that has not been asked.
+pub(crate) const BEFORE_ALL_ROUNDS: u64 = 0;
+
 /// When a source is asked again, and how much of its answer is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Schedule {
@@ -65,6 +68,7 @@ impl Resolver {
     /// `report` is called on that thread after each round, with what was found (each address once,
     /// at most [`Schedule::max_addresses`]) or why not, and the round's number. An incomplete
     /// answer is reported twice: as an answer, and then as the error that made it incomplete.
+    /// What the source [knows](Discover::known) is reported before the first round, as of round 0.
     ///
     /// Fails only when the system has no more threads to give.
     pub fn spawn<R>(
@@ -160,6 +164,10 @@ impl Shared {
 type Report<'r> = &'r mut dyn FnMut(Result<Vec<SocketAddr>, &DiscoverError>, u64);
 
 fn run(source: &mut dyn Discover, schedule: Schedule, report: Report<'_>, shared: &Shared) {
+    let known = tidy(known(source), schedule.max_addresses);
+    if !known.is_empty() {
+        report(Ok(known), BEFORE_ALL_ROUNDS);
+    }
     let mut failures = 0;
     let mut pause = Some(Duration::ZERO);
     while let Some(round) = shared.next_round(pause) {
@@ -190,6 +198,12 @@ fn ask(source: &mut dyn Discover) -> Result<Discovered, DiscoverError> {
     panic::catch_unwind(AssertUnwindSafe(|| source.discover()))
         .unwrap_or(Err(DiscoverError::Panicked))
         .map(fault::discovered)
+}
+
+/// What a source knows that has not been asked; one that panics knows nothing.
+fn known(source: &dyn Discover) -> Vec<SocketAddr> {
+    let known = panic::catch_unwind(AssertUnwindSafe(|| source.known())).unwrap_or_default();
+    fault::discovered(Discovered::from(known)).addresses
 }
 
 /// Each address once, in the form in which its datagrams will show it, and not too many of them.
@@ -235,14 +249,17 @@ mod tests {
 
     fn start(interval: Option<Duration>) -> Setup {
         let (answers, script) = mpsc::channel();
+        Setup { answers, ..start_with(Scripted(script), interval) }
+    }
+
+    fn start_with(source: impl Discover, interval: Option<Duration>) -> Setup {
         let (sender, reports) = mpsc::channel();
         let schedule = Schedule { interval, max_addresses: 3 };
         let report = move |result: Result<_, &DiscoverError>, round| {
             let _ = sender.send((result.map_err(ToString::to_string), round));
         };
-        let resolver =
-            Resolver::spawn(Box::new(Scripted(script)), schedule, report).expect("a thread");
-        Setup { resolver, answers, reports }
+        let resolver = Resolver::spawn(Box::new(source), schedule, report).expect("a thread");
+        Setup { resolver, answers: mpsc::channel().0, reports }
     }
 
     impl Setup {
@@ -343,6 +360,29 @@ mod tests {
         let answer = [address(1), mapped, address(2), address(2), address(3), address(4)];
         setup.answer(Ok(found(&answer)));
         assert_eq!(setup.report(), (Ok(vec![address(1), address(2), address(3)]), 1));
+    }
+
+    /// A source that knows something at once, and takes its time with the rest.
+    struct Slow(Scripted);
+
+    impl Discover for Slow {
+        fn discover(&mut self) -> Answer {
+            self.0.discover()
+        }
+
+        fn known(&self) -> Vec<SocketAddr> {
+            (1..=4).map(address).collect()
+        }
+    }
+
+    #[test]
+    fn what_a_source_knows_does_not_wait_for_what_it_has_to_find_out() {
+        let (answers, script) = mpsc::channel();
+        let setup = start_with(Slow(Scripted(script)), Some(HOUR));
+        let known = vec![address(1), address(2), address(3)];
+        assert_eq!(setup.report(), (Ok(known), 0));
+        answers.send(Ok(found(&[address(5)]))).expect("the source listens");
+        assert_eq!(setup.report(), (Ok(vec![address(5)]), 1));
     }
 
     #[test]
