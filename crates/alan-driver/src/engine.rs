@@ -13,6 +13,7 @@ mod metrics;
 mod payload;
 mod port;
 mod turn;
+mod unsent;
 mod view;
 mod wait;
 
@@ -36,11 +37,12 @@ use crate::error::{Closed, LockLost, QuorumError};
 use crate::events::{Event, Hub};
 use crate::fault;
 use crate::signal::{Signal, lock};
-use crate::socket::{SendFailure, Socket};
+use crate::socket::{SendFailure, SendFailureKind, Socket};
 use crate::wakes::Wakes;
 
 pub(crate) use port::Port;
 use turn::LoopThread;
+use unsent::{Attempt, Unsent};
 pub use view::{NodeStats, NodeUsage};
 
 pub(crate) type ProtocolNode = alan_proto::Node<AnyEnvelope, ChaCha20Rng>;
@@ -77,6 +79,7 @@ pub(crate) struct Core {
     socket: Option<Arc<Port>>,
     /// Where control datagrams are made.
     control: Box<[u8]>,
+    unsent: Unsent,
     driver: Sleeper,
     leaving: bool,
     closed: bool,
@@ -133,10 +136,8 @@ impl Core {
     /// When the loop must be at work next.
     fn next_deadline(&self) -> Option<Instant> {
         let protocol = self.node.poll_timeout().map(|deadline| deadline.at);
-        match (protocol, self.quorum.next_deadline()) {
-            (Some(protocol), Some(waits)) => Some(protocol.min(waits)),
-            (protocol, waits) => protocol.or(waits),
-        }
+        let deadlines = [protocol, self.quorum.next_deadline(), self.unsent.retry_at()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether the quorum is here; if not, the caller waits in `place` until it is, until its
@@ -194,6 +195,7 @@ impl Engine {
                 quorum: QuorumWaits::default(),
                 socket: Some(Arc::new(Port::new(socket, ended.clone()))),
                 control: vec![0; config.buffer_size].into_boxed_slice(),
+                unsent: Unsent::default(),
                 driver: Sleeper::default(),
                 leaving: false,
                 closed: false,
@@ -256,11 +258,7 @@ impl Engine {
         while let Some(action) = core.node.poll_action(&mut core.control) {
             let Some(action) = fault::action(action) else { continue };
             match action {
-                Action::Transmit(Transmit { to, len }) => {
-                    if let Some(socket) = &core.socket {
-                        let _counted = self.send(socket, to, &core.control[..len]);
-                    }
-                }
+                Action::Transmit(Transmit { to, len }) => self.send_control(core, to, len),
                 Action::Peer(event) => self.on_peer(event, wakes),
                 Action::Quorum(event) => self.on_quorum(core, event, wakes),
                 Action::Request(event) => core.requests.on_event(event, wakes),
@@ -273,6 +271,7 @@ impl Engine {
                     self.outlet().events.publish(&Event::Warning(warning), wakes);
                 }
                 Action::Closed => {
+                    self.retry_control(core);
                     core.closed = true;
                     core.driver.wake(wakes);
                 }
@@ -316,10 +315,42 @@ impl Engine {
         to: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), SendFailure> {
-        socket.send(to, datagram).inspect_err(|failure| {
-            self.send_failures.fetch_add(u64::from(!fault!(CountNoSendFailure)), Ordering::Relaxed);
-            tracing::debug!(parent: &self.span, %to, len = datagram.len(), %failure, "datagram not sent");
-        })
+        socket
+            .send(to, datagram)
+            .inspect_err(|&failure| self.count_send_failure(to, datagram.len(), failure))
+    }
+
+    fn count_send_failure(&self, to: SocketAddr, len: usize, failure: SendFailure) {
+        self.send_failures.fetch_add(u64::from(!fault!(CountNoSendFailure)), Ordering::Relaxed);
+        tracing::debug!(parent: &self.span, %to, len, %failure, "datagram not sent");
+    }
+
+    /// Sends what the core has made, now or when the system has room.
+    fn send_control(&self, core: &mut Core, to: SocketAddr, len: usize) {
+        let Core { socket: Some(socket), unsent, control, .. } = core else { return };
+        let datagram = &control[..len];
+        let attempt = |to, datagram: &[u8]| self.attempt(socket, to, datagram);
+        if !unsent.send(self.clock.now(), to, datagram, attempt) {
+            let failure = SendFailure { kind: SendFailureKind::NoRoom, os_error: None };
+            self.count_send_failure(to, len, failure);
+        }
+    }
+
+    /// Tries again to send what the system had no room for.
+    fn retry_control(&self, core: &mut Core) {
+        let Core { socket: Some(socket), unsent, .. } = core else { return };
+        unsent.retry(self.clock.now(), |to, datagram| self.attempt(socket, to, datagram));
+    }
+
+    fn attempt(&self, socket: &Socket, to: SocketAddr, datagram: &[u8]) -> Attempt {
+        match socket.send(to, datagram) {
+            Ok(()) => Attempt::Over,
+            Err(failure) if failure.kind == SendFailureKind::NoRoom => Attempt::NoRoom,
+            Err(failure) => {
+                self.count_send_failure(to, datagram.len(), failure);
+                Attempt::Over
+            }
+        }
     }
 
     /// Releases a lock by name.

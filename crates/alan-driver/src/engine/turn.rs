@@ -133,13 +133,15 @@ impl Engine {
         let now = self.clock.now();
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let judges = is_due(core.node.poll_timeout().map(|deadline| deadline.at));
-        (judges || is_due(core.quorum.next_deadline())).then_some(Due { now, judges })
+        let others = [core.quorum.next_deadline(), core.unsent.retry_at()];
+        (judges || others.into_iter().any(is_due)).then_some(Due { now, judges })
     }
 
     /// Does what was due at a moment before the socket was last found empty: what has become due
     /// since is not judged by what had arrived until then.
     pub(crate) fn handle_timeout(&self, due: Due) {
         self.command(|core, _, wakes| {
+            self.retry_control(core);
             core.node.handle_timeout(due.now);
             core.quorum.wake_due(due.now, wakes);
         });
@@ -198,6 +200,8 @@ impl Engine {
             } else {
                 core.socket.take()
             };
+            let unsent = core.unsent.give_up() as u64;
+            self.send_failures.fetch_add(unsent, Ordering::Relaxed);
             core.leaving = true;
             core.closed = true;
             core.node.leave(self.clock.now());

@@ -15,7 +15,8 @@ use crate::signal::Wait;
 pub struct NodeStats {
     /// Datagrams, and what was turned away and why.
     pub protocol: alan_proto::Stats,
-    /// Datagrams that the system did not take.
+    /// Datagrams that the system did not take. Control datagrams that it had no room for, at most
+    /// 64, wait until it has, and count only if that does not come.
     pub send_failures: u64,
     /// Reads from the socket that failed.
     pub receive_failures: u64,
@@ -42,6 +43,8 @@ pub struct NodeUsage {
     pub queued_messages: usize,
     /// Bytes of payload in those.
     pub queued_bytes: usize,
+    /// Control datagrams that the system has had no room for yet.
+    pub unsent_datagrams: usize,
     /// Peers with messages that wait, strangers counted as one.
     pub queues: usize,
 }
@@ -119,6 +122,7 @@ impl Engine {
             quorum_waiters: core.quorum.len(),
             queued_messages,
             queued_bytes: outlet.inbox.queued_bytes(),
+            unsent_datagrams: core.unsent.len(),
             queues,
         }
     }
