@@ -48,10 +48,7 @@ impl Shrinker {
                 return;
             }
             let smaller = super::nodes::without(&self.plan, place);
-            // The cluster that knows its size knows the new one; else it may need the old one.
-            if !self.try_plan(super::nodes::resized(smaller.clone())) {
-                self.try_plan(smaller);
-            }
+            self.try_plan(smaller);
         }
     }
 

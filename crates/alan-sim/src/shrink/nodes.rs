@@ -3,7 +3,8 @@
 use crate::place::Place;
 use crate::plan::{Cut, Event, Knows, Name, Plan};
 
-/// The plan without one node.
+/// The plan without one node. A cluster size that is larger than what is left would leave nobody a
+/// quorum, and everybody waiting for a reason that is none of the algorithm's: it follows.
 pub(super) fn without(plan: &Plan, gone: Place) -> Plan {
     let mut smaller = plan.clone();
     smaller.nodes.remove(gone.index());
@@ -11,15 +12,9 @@ pub(super) fn without(plan: &Plan, gone: Place) -> Plan {
         forget(&mut node.knows, gone);
     }
     smaller.schedule.retain_mut(|entry| keep(&mut entry.event, gone));
+    let left = u32::try_from(smaller.nodes.len()).expect("few nodes");
+    smaller.cluster.size = smaller.cluster.size.min(left);
     smaller
-}
-
-/// The plan with a cluster size, if it has one, of as many nodes as it has.
-pub(super) fn resized(mut plan: Plan) -> Plan {
-    if plan.cluster.size > 0 {
-        plan.cluster.size = u32::try_from(plan.nodes.len()).expect("few nodes");
-    }
-    plan
 }
 
 /// Gives the place its new number; `false` if it is the one that is gone.
@@ -89,7 +84,7 @@ mod tests {
     fn who_stands_behind_a_node_that_goes_moves_up() {
         let plan = Plan::new(3).cluster_size(3).at(10).lock(0, 'a', 1).at(20).lock(2, 'a', 1);
         let plan = plan.at(30).partition(&[&[2]], 5).at(40).request(2, 1, 5);
-        let smaller = resized(without(&plan, Place(1)));
+        let smaller = without(&plan, Place(1));
         let expected = Plan::new(2).cluster_size(2).at(10).lock(0, 'a', 1).at(20).lock(1, 'a', 1);
         let expected = expected.at(30).partition(&[&[1]], 5);
         assert_eq!(smaller.schedule, expected.schedule);

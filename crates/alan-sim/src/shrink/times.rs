@@ -30,8 +30,11 @@ impl Shrinker {
     }
 
     fn shorten(&mut self, (entry, slot): Slot) {
-        let time = *times(&mut self.plan.schedule[entry])[slot];
-        for shorter in shorter(time) {
+        let mut times_of_entry = times(&mut self.plan.schedule[entry]);
+        let is_moment = slot + 1 == times_of_entry.len();
+        let time = *times_of_entry.swap_remove(slot);
+        // What lasts no time at all is hard to imagine.
+        for shorter in shorter(time).into_iter().filter(|time| is_moment || !time.is_zero()) {
             let done = self.try_change(|plan| *times(&mut plan.schedule[entry])[slot] = shorter);
             if done {
                 return;

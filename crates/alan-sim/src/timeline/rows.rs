@@ -204,5 +204,21 @@ fn mark_of(what: &Occurrence) -> Mark {
         .iter()
         .find_map(|prefix| said.strip_prefix(prefix))
         .unwrap_or(said);
-    Mark::At { node, label: said.to_owned(), tone }
+    // Names of lives and numbers of calls say little; whoever points at the row gets them.
+    let said = match what {
+        Occurrence::Started { .. } => said.split(" as ").next().unwrap_or(said).to_owned(),
+        _ => without_call(said),
+    };
+    Mark::At { node, label: said, tone }
+}
+
+/// Words without the number of a lock call.
+fn without_call(words: &str) -> String {
+    let call = |marker: &&str| words.split_once(*marker);
+    match [", call ", " to call ", " by call ", " of call "].iter().find_map(call) {
+        Some((before, after)) => {
+            before.to_owned() + after.trim_start_matches(|c: char| c.is_ascii_digit())
+        }
+        None => words.to_owned(),
+    }
 }

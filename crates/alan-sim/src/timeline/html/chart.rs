@@ -39,12 +39,20 @@ impl fmt::Display for Chart<'_> {
         writeln!(f, "</svg></div>")?;
         writeln!(f, "<svg width=\"{}\" height=\"{}\">", layout.width, layout.height)?;
         self.cuts(f)?;
-        self.lanes(f)?;
         self.times(f)?;
-        self.messages(f)?;
+        self.lanes(f)?;
+        self.messages(f, Layer::Lines)?;
+        self.messages(f, Layer::Labels)?;
         self.events(f)?;
         f.write_str("</svg>")
     }
+}
+
+/// Lines first, so that none is drawn across a label.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    Lines,
+    Labels,
 }
 
 /// What lies behind the arrows.
@@ -144,15 +152,12 @@ impl Chart<'_> {
                 let x = TIME - 8;
                 writeln!(f, "<text class=\"gap-text\" x=\"{x}\" y=\"{}\">+{gap}</text>", at + 4)?;
             }
-            let same = if before == Some(row.at) { " same" } else { "" };
+            // Said once for all that happens at the same time.
+            if before != Some(row.at) {
+                let (x, y) = (TIME - 8, y + 4);
+                writeln!(f, "<text class=\"time\" x=\"{x}\" y=\"{y}\">{}</text>", row.at)?;
+            }
             before = Some(row.at);
-            writeln!(
-                f,
-                "<text class=\"time{same}\" x=\"{}\" y=\"{}\">{}</text>",
-                TIME - 8,
-                y + 4,
-                row.at
-            )?;
         }
         Ok(())
     }
@@ -168,19 +173,28 @@ fn lasts<T>(span: &Span<T>) -> String {
 /// What happens, and what is said.
 impl Chart<'_> {
     /// Each datagram that was sent or arrives within the chart, with a title that tells both.
-    fn messages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn messages(&self, f: &mut fmt::Formatter<'_>, layer: Layer) -> fmt::Result {
+        let edge = self.layout.edge();
         for (number, row) in self.rows() {
             match &row.mark {
                 Mark::Sent { from, to, label, fate } => {
                     let Some(x) = from.and_then(|from| self.layout.x(from)) else { continue };
-                    let to = to.and_then(|to| self.layout.x(to)).unwrap_or(self.layout.edge());
-                    self.sent(f, number, row, (x, to), label, *fate)?;
+                    let to = to.and_then(|to| self.layout.x(to)).unwrap_or(edge);
+                    let lanes = (x, to);
+                    match layer {
+                        Layer::Labels => self.label(f, (number, row), lanes, label, *fate)?,
+                        Layer::Lines => self.astray(f, (number, row), lanes, *fate)?,
+                    }
                 }
                 Mark::Arrived { from, to, label, sent } => {
                     let Some(x) = self.layout.x(*to) else { continue };
-                    let from = from.and_then(|from| self.layout.x(from));
-                    let from = from.unwrap_or(self.layout.edge());
-                    self.arrived(f, (number, row), (from, x), label, *sent)?;
+                    let from = from.and_then(|from| self.layout.x(from)).unwrap_or(edge);
+                    let sent = sent.filter(|sent| *sent >= self.layout.first);
+                    match (layer, sent) {
+                        (Layer::Lines, _) => self.arrow(f, (number, row), (from, x), sent)?,
+                        (Layer::Labels, None) => self.late_label(f, number, (from, x), label)?,
+                        (Layer::Labels, Some(_)) => {}
+                    }
                 }
                 Mark::At { .. } | Mark::World { .. } | Mark::Violation { .. } => {}
             }
@@ -188,56 +202,78 @@ impl Chart<'_> {
         Ok(())
     }
 
-    /// The label beside its sender, and the line unless it is drawn when it arrives.
-    fn sent(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        number: usize,
-        row: &Row,
-        (from, to): (i64, i64),
-        label: &str,
-        fate: Fate,
-    ) -> fmt::Result {
-        let y = self.layout.y(number);
-        writeln!(f, "<g class=\"m\"><title>{}</title>", Escaped(title(row)))?;
-        if fate != Fate::Arrives {
-            let end = from + (to - from) * 11 / 20;
-            let class = if fate == Fate::Lost { "lost" } else { "away" };
-            writeln!(f, "<path class=\"flies {class}\" d=\"M{from} {y}L{end} {}\"/>", y + 8)?;
-            if fate == Fate::Lost {
-                let (x, y) = (end - 4, y + 4);
-                writeln!(f, "<path class=\"cross\" d=\"M{x} {y}l8 8m0 -8l-8 8\"/>")?;
-            }
-        }
-        let (x, side) = if to > from { (from + 10, "") } else { (from - 10, " left") };
-        let lost = if fate == Fate::Lost { " lost-text" } else { "" };
-        writeln!(
-            f,
-            "<text class=\"label said{side}{lost}\" x=\"{x}\" y=\"{}\">{}</text></g>",
-            y - 3,
-            Escaped(label)
-        )
-    }
-
-    fn arrived(
+    /// What a datagram says, beside its sender.
+    fn label(
         &self,
         f: &mut fmt::Formatter<'_>,
         (number, row): (usize, &Row),
         (from, to): (i64, i64),
         label: &str,
+        fate: Fate,
+    ) -> fmt::Result {
+        let (x, side) = if to > from { (from + 10, "") } else { (from - 10, " left") };
+        let lost = if fate == Fate::Lost { " lost-text" } else { "" };
+        let y = self.layout.y(number) - 3;
+        writeln!(
+            f,
+            "<text class=\"label said{side}{lost}\" x=\"{x}\" y=\"{y}\">{}<title>{}</title></text>",
+            Escaped(label),
+            Escaped(title(row))
+        )
+    }
+
+    /// What a datagram says whose sender is above the chart, beside its arrow.
+    fn late_label(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        number: usize,
+        (from, to): (i64, i64),
+        label: &str,
+    ) -> fmt::Result {
+        let (x, side) = if from < to { (to - 64, " left") } else { (to + 64, "") };
+        let (y, label) = (self.layout.y(number) - 4, Escaped(label));
+        writeln!(f, "<text class=\"label said{side}\" x=\"{x}\" y=\"{y}\">{label}</text>")
+    }
+
+    /// The line of a datagram that does not arrive.
+    fn astray(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        (number, row): (usize, &Row),
+        (from, to): (i64, i64),
+        fate: Fate,
+    ) -> fmt::Result {
+        let class = match fate {
+            Fate::Arrives => return Ok(()),
+            Fate::Lost => "lost",
+            Fate::OnItsWay => "away",
+        };
+        let (y, end) = (self.layout.y(number), from + (to - from) * 11 / 20);
+        writeln!(f, "<g class=\"m\"><title>{}</title>", Escaped(title(row)))?;
+        writeln!(f, "<path class=\"near\" d=\"M{from} {y}L{end} {}\"/>", y + 8)?;
+        writeln!(f, "<path class=\"flies {class}\" d=\"M{from} {y}L{end} {}\"/>", y + 8)?;
+        if fate == Fate::Lost {
+            let (x, y) = (end - 4, y + 4);
+            writeln!(f, "<path class=\"cross\" d=\"M{x} {y}l8 8m0 -8l-8 8\"/>")?;
+        }
+        f.write_str("</g>\n")
+    }
+
+    fn arrow(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        (number, row): (usize, &Row),
+        (from, to): (i64, i64),
         sent: Option<usize>,
     ) -> fmt::Result {
         let y = self.layout.y(number);
-        let seen = sent.filter(|sent| *sent >= self.layout.first);
         // What was sent above the chart, or is not shown, comes in from the side of its sender.
-        let (start_x, start_y) = match seen {
+        let (start_x, start_y) = match sent {
             Some(sent) => (from, self.layout.y(sent)),
             None => (to + (from - to).signum() * 60, y - 8),
         };
-        let tip = if start_x < to { to - 2 } else { to + 2 };
-        let back = if start_x < to { -9 } else { 9 };
-        let when = sent.map(|sent| &self.timeline.rows[sent]);
-        let title = when.map_or_else(
+        let (tip, back) = if start_x < to { (to - 2, -9) } else { (to + 2, 9) };
+        let title = sent.map(|sent| &self.timeline.rows[sent]).map_or_else(
             || title(row),
             |when| format!("{}\n{}\ntook {:?}", title(when), title(row), row.at.since(when.at)),
         );
@@ -248,18 +284,8 @@ impl Chart<'_> {
         writeln!(
             f,
             "<path class=\"head\" transform=\"translate({tip} {y})rotate({turn})\" \
-             d=\"M0 0l{back} -4v8z\"/>"
-        )?;
-        if seen.is_none() {
-            let (x, side) = if start_x < to { (to - 64, " left") } else { (to + 64, "") };
-            let label = Escaped(label);
-            writeln!(
-                f,
-                "<text class=\"label said{side}\" x=\"{x}\" y=\"{}\">{label}</text>",
-                y - 4
-            )?;
-        }
-        f.write_str("</g>\n")
+             d=\"M0 0l{back} -4v8z\"/></g>"
+        )
     }
 
     fn events(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

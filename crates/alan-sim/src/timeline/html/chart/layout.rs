@@ -16,7 +16,7 @@ const LEFT: i64 = 60;
 const RIGHT: i64 = 330;
 /// Rows that say something, rows of arrowheads, and what a gap in time adds.
 const ROW: i64 = 19;
-const ARRIVAL: i64 = 11;
+const ARRIVAL: i64 = 13;
 const GAP: i64 = 18;
 /// A gap in time that is marked.
 const LONG: Duration = Duration::from_millis(50);
