@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use alan_sim::plan::{Entry, Locks};
 use alan_sim::scenario::Scenario;
 use alan_sim::shrink::{Effort, Shrunk, shrink};
 use alan_sim::timeline::{InWords, Timeline};
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::name_of;
 use crate::args::sim::Size;
-use alan_sim::plan::Locks;
 
 /// How many rows of the timeline are printed with a violation.
 const ROWS: usize = 60;
@@ -63,9 +63,11 @@ impl Report {
     /// How small the history got.
     pub(super) fn size(&self) -> String {
         let plan = &self.shrunk.plan;
-        let entries = plan.schedule.len();
-        let more = if entries == 1 { "y" } else { "ies" };
-        format!("{} nodes, {entries} entr{more}", plan.nodes.len())
+        let count = |number: usize, one: &str, more: &str| {
+            format!("{number} {}", if number == 1 { one } else { more })
+        };
+        let nodes = count(plan.nodes.len(), "node", "nodes");
+        format!("{nodes}, {}", count(plan.schedule.len(), "entry", "entries"))
     }
 
     pub(super) const fn violation(&self) -> &Violation {
@@ -74,8 +76,8 @@ impl Report {
 
     pub(super) fn json(&self) -> Value {
         let (violation, shrunk) = (&self.violation, &self.shrunk);
-        let schedule: Vec<String> =
-            shrunk.plan.schedule.iter().map(|entry| InWords(entry).to_string()).collect();
+        let words = |entry: &Entry| InWords(entry).to_string().trim_start().to_owned();
+        let schedule: Vec<String> = shrunk.plan.schedule.iter().map(words).collect();
         json!({
             "seed": self.seed,
             "invariant": violation.invariant().name(),

@@ -29,7 +29,7 @@ pub(super) fn run(args: &TableArgs) -> Outcome {
             let row = match (&found.first, report) {
                 (Some(first), Some(report)) => {
                     let invariant = report.violation().invariant();
-                    let until = thousands(first.seed - seeds.range.start + 1);
+                    let until = first.seed - seeds.range.start + 1;
                     let length = report.size();
                     format!("| {name} | {size} | {invariant} | {until} | {length} |\n")
                 }
