@@ -15,6 +15,8 @@ use alan_sync::Wait;
 use alan_workspace::namespace::{self, Namespaces, Part};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at what is waited for.
+const TICK: Duration = Duration::from_millis(1);
 const NEAR: &str = "10.78.0.1";
 const FAR: &str = "10.78.0.2";
 const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 99);
@@ -61,6 +63,6 @@ fn until(mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < PATIENCE, "it does not come to that");
-        thread::sleep(Duration::from_millis(1));
+        thread::park_timeout(TICK);
     }
 }
