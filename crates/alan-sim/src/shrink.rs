@@ -103,8 +103,8 @@ impl Shrinker {
     }
 
     /// Takes the smaller plan if it violates the invariant, too.
-    fn try_plan(&mut self, smaller: Plan) -> bool {
-        if smaller == self.plan {
+    fn try_plan(&mut self, smaller: &Plan) -> bool {
+        if *smaller == self.plan {
             return false;
         }
         let seed = self.plan.seed;
@@ -132,7 +132,7 @@ impl Shrinker {
     fn try_change(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
         let mut smaller = self.plan.clone();
         change(&mut smaller);
-        self.try_plan(smaller)
+        self.try_plan(&smaller)
     }
 }
 

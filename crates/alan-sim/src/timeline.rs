@@ -47,7 +47,7 @@ impl<'a> Timeline<'a> {
     /// The timeline of a run that was recorded, about something.
     #[must_use]
     pub fn about(plan: &'a Plan, outcome: &'a Outcome, topic: Topic) -> Self {
-        let Rows { rows, spans, hidden } = Rows::of(plan, &outcome.trace, topic);
+        let Rows { list: rows, spans, hidden } = Rows::of(plan, &outcome.trace, topic);
         let (violation, dropped) = (outcome.violation.as_ref(), outcome.trace.dropped());
         Self { plan, violation, topic, rows, spans, hidden, dropped }
     }

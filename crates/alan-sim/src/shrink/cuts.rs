@@ -48,7 +48,7 @@ impl Shrinker {
                 return;
             }
             let smaller = super::nodes::without(&self.plan, place);
-            self.try_plan(smaller);
+            self.try_plan(&smaller);
         }
     }
 

@@ -48,12 +48,11 @@ impl fmt::Display for Html<'_> {
         writeln!(f, "<meta name=\"viewport\" content=\"width=device-width\">")?;
         writeln!(f, "<title>{title}</title>\n<style>\n{STYLE}</style>")?;
         writeln!(f, "<header>\n<h1>{title}</h1>")?;
-        match timeline.violation {
-            Some(violation) => {
-                writeln!(f, "<p class=\"verdict bad\">✗ {}</p>", Escaped(violation))?
-            }
-            None => writeln!(f, "<p class=\"verdict good\">✓ every invariant held</p>")?,
-        }
+        let (tone, verdict) = match timeline.violation {
+            Some(violation) => ("bad", format!("✗ {violation}")),
+            None => ("good", "✓ every invariant held".to_owned()),
+        };
+        writeln!(f, "<p class=\"verdict {tone}\">{}</p>", Escaped(verdict))?;
         writeln!(f, "<p>Again: <code>{}</code></p>", Escaped(page.command))?;
         // What fills the screen waits until it is asked for.
         let open = if timeline.plan.schedule.len() > MANY { "" } else { " open" };

@@ -72,7 +72,7 @@ impl Mark {
 
 /// The rows of a history and what lasts across them.
 pub(super) struct Rows {
-    pub(super) rows: Vec<Row>,
+    pub(super) list: Vec<Row>,
     pub(super) spans: Spans,
     pub(super) hidden: u64,
 }
@@ -87,14 +87,14 @@ struct Flight {
 impl Rows {
     pub(super) fn of(plan: &Plan, trace: &Trace, topic: Topic) -> Self {
         let mut tracker = Tracker::new(plan, trace.dropped() > 0);
-        let mut rows = Self { rows: Vec::new(), spans: Spans::default(), hidden: 0 };
+        let mut rows = Self { list: Vec::new(), spans: Spans::default(), hidden: 0 };
         let mut flights = BTreeMap::new();
         for step in trace.steps() {
-            tracker.see(rows.rows.len(), step.at, &step.what);
+            tracker.see(rows.list.len(), step.at, &step.what);
             let shown = rows.take(step.at, &step.what, topic, &mut flights);
             rows.hidden += u64::from(!shown);
         }
-        rows.spans = tracker.finish(rows.rows.len());
+        rows.spans = tracker.finish(rows.list.len());
         rows
     }
 
@@ -108,7 +108,7 @@ impl Rows {
         flights: &mut BTreeMap<DatagramId, Flight>,
     ) -> bool {
         let shown = topic.has(what);
-        let row = self.rows.len();
+        let row = self.list.len();
         let mark = match what {
             Occurrence::Sent { datagram, from, to, meaning } => {
                 let place = |address| place_of(address).map(|(place, _)| place);
@@ -129,7 +129,7 @@ impl Rows {
                 let flight = flights.remove(datagram);
                 if let Some(sent) = flight.and_then(|flight| flight.row)
                     && let Mark::Sent { fate: fate @ Fate::OnItsWay, .. } =
-                        &mut self.rows[sent].mark
+                        &mut self.list[sent].mark
                 {
                     *fate = Fate::Lost;
                 }
@@ -139,7 +139,7 @@ impl Rows {
                 let flight = flights.remove(datagram);
                 let sent = flight.and_then(|flight| flight.row);
                 if let Some(sent) = sent
-                    && let Mark::Sent { fate, .. } = &mut self.rows[sent].mark
+                    && let Mark::Sent { fate, .. } = &mut self.list[sent].mark
                 {
                     *fate = Fate::Arrives;
                 }
@@ -149,7 +149,7 @@ impl Rows {
             other => mark_of(other),
         };
         if shown {
-            self.rows.push(Row { at, mark, words: what.to_string() });
+            self.list.push(Row { at, mark, words: what.to_string() });
         }
         shown
     }
@@ -157,7 +157,7 @@ impl Rows {
     /// Says more of a datagram in the row in which it was sent. `false` if that is not shown.
     fn add_words(&mut self, flight: Option<Flight>, words: &str) -> bool {
         let Some(row) = flight.and_then(|flight| flight.row) else { return false };
-        self.rows[row].words.push_str(words);
+        self.list[row].words.push_str(words);
         true
     }
 }

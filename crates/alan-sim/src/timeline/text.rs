@@ -137,7 +137,9 @@ fn draw(columns: &mut [char], mark: &Mark, lanes: &[Place]) {
             if let (Some(least), Some(most)) = (at.iter().min(), at.iter().max()) {
                 line(columns, *least, *most, '━');
             }
-            at.into_iter().for_each(|at| columns[at] = '✗');
+            for at in at {
+                columns[at] = '✗';
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// How often the bar is drawn, at most.
 const REDRAW: Duration = Duration::from_millis(100);
-const WIDTH: u64 = 30;
+const WIDTH: u8 = 30;
 
 pub(super) struct Progress {
     visible: bool,
@@ -27,8 +27,8 @@ impl Progress {
             return;
         }
         self.drawn = Some(now);
-        let full = usize::try_from(seeds * WIDTH / self.total.max(1)).unwrap_or(0);
-        let bar = "━".repeat(full) + &"╌".repeat((WIDTH as usize).saturating_sub(full));
+        let full = usize::try_from(seeds * u64::from(WIDTH) / self.total.max(1)).unwrap_or(0);
+        let bar = "━".repeat(full) + &"╌".repeat(usize::from(WIDTH).saturating_sub(full));
         let rate = thousands(per_second(datagrams, self.started.elapsed()));
         let line = format!(
             "\r\x1b[K{bar} {seeds} of {} seeds, {rate} datagrams/s  {}",
@@ -57,7 +57,7 @@ pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -174,12 +174,11 @@ fn lasts<T>(span: &Span<T>) -> String {
 impl Chart<'_> {
     /// Each datagram that was sent or arrives within the chart, with a title that tells both.
     fn messages(&self, f: &mut fmt::Formatter<'_>, layer: Layer) -> fmt::Result {
-        let edge = self.layout.edge();
         for (number, row) in self.rows() {
             match &row.mark {
                 Mark::Sent { from, to, label, fate } => {
                     let Some(x) = from.and_then(|from| self.layout.x(from)) else { continue };
-                    let to = to.and_then(|to| self.layout.x(to)).unwrap_or(edge);
+                    let to = to.and_then(|to| self.layout.x(to)).unwrap_or(TIME);
                     let lanes = (x, to);
                     match layer {
                         Layer::Labels => self.label(f, (number, row), lanes, label, *fate)?,
@@ -188,7 +187,7 @@ impl Chart<'_> {
                 }
                 Mark::Arrived { from, to, label, sent } => {
                     let Some(x) = self.layout.x(*to) else { continue };
-                    let from = from.and_then(|from| self.layout.x(from)).unwrap_or(edge);
+                    let from = from.and_then(|from| self.layout.x(from)).unwrap_or(TIME);
                     let sent = sent.filter(|sent| *sent >= self.layout.first);
                     match (layer, sent) {
                         (Layer::Lines, _) => self.arrow(f, (number, row), (from, x), sent)?,

@@ -7,7 +7,7 @@ use crate::place::Place;
 use crate::timeline::Timeline;
 use crate::timeline::rows::Mark;
 
-/// The width of the column of times.
+/// The width of the column of times; whoever has no lane is at its edge.
 pub(super) const TIME: i64 = 112;
 /// The most lanes.
 const LANES: usize = 12;
@@ -58,11 +58,6 @@ impl Layout {
 
     pub(super) fn x(&self, place: Place) -> Option<i64> {
         self.lanes.iter().find(|(lane, _)| *lane == place).map(|(_, x)| *x)
-    }
-
-    /// Where those are who have no lane.
-    pub(super) const fn edge(&self) -> i64 {
-        TIME
     }
 
     /// Where a row is that is shown.
