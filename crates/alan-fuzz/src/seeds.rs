@@ -162,7 +162,7 @@ fn write_pause(seed: &mut Vec<u8>, millis: f64) {
 /// with no incarnation; with two; with that of nobody; cut short.
 const BLOCKS: &[&str] = &[
     "011388a101000a01080123456789abcdef",
-    "011388a101001342011f000001080123456789abcdef0000ffff",
+    "011388a101001142011f000001080123456789abcdef0000ffff",
     "011388a10100034201ff",
     "011388a101001401080123456789abcdef01080123456789abcdef",
     "011388a101000a01080000000000000000",

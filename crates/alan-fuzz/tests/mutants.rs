@@ -21,8 +21,15 @@ use serde_json::Value;
 
 /// Test binaries of the core and of this crate.
 const SMOKE: &str = "smoke";
-const DETECTORS: [&str; 6] =
-    ["model_membership", "model_requests", "model_locks", "hostile", "wire_block", "replay"];
+const DETECTORS: [&str; 7] = [
+    "model_membership",
+    "model_requests",
+    "model_locks",
+    "hostile",
+    "wire_block",
+    "replay",
+    "simulated",
+];
 
 /// A test binary, and where cargo would run it.
 struct Binary {
@@ -93,6 +100,9 @@ fn build() -> Vec<Binary> {
 }
 
 fn binary(message: &Value) -> Option<Binary> {
+    if message["target"]["kind"][0] != "test" {
+        return None;
+    }
     let manifest = PathBuf::from(message["manifest_path"].as_str()?);
     Some(Binary {
         name: message["target"]["name"].as_str()?.to_owned(),

@@ -59,7 +59,7 @@ fn node_holds_for_its_seeds_and_for_random_histories() {
 
 #[test]
 fn pair_holds_for_its_seeds_and_for_random_attacks() {
-    replay("pair", 500);
+    replay("pair", 250);
 }
 
 #[test]
@@ -68,8 +68,9 @@ fn config_holds_for_its_seeds_and_for_random_texts() {
 }
 
 #[test]
-fn every_target_has_seeds_that_it_was_not_given_by_hand_alone() {
+fn every_target_has_seeds_that_were_made_and_seeds_that_were_found() {
     for target in TARGETS {
-        assert!(!seeds::of(target.name).is_empty(), "{}", target.name);
+        let (made, all) = (seeds::made(target.name).len(), seeds::of(target.name).len());
+        assert!(0 < made && made < all, "{}: {made} of {all} were made", target.name);
     }
 }

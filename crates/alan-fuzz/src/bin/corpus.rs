@@ -14,8 +14,8 @@ use data_encoding::HEXLOWER;
 
 /// The longest input that is kept.
 const LONGEST: usize = 400;
-/// The most that are kept for one target, the shortest first.
-const MOST: usize = 600;
+/// The most that are kept for one target: some of each length.
+const MOST: usize = 300;
 
 fn main() -> ExitCode {
     let work = match std::env::args().nth(1).as_deref() {
@@ -61,8 +61,9 @@ fn pack(target: &str) -> io::Result<usize> {
         }
     }
     let made: BTreeSet<_> = seeds::made(target).into_iter().collect();
-    let found: Vec<_> = found.into_iter().map(|(_, input)| input).collect();
-    let kept = found.iter().filter(|input| !made.contains(*input)).take(MOST);
+    let new = found.into_iter().map(|(_, input)| input).filter(|input| !made.contains(input));
+    let new: Vec<_> = new.collect();
+    let kept = new.iter().step_by(new.len().div_ceil(MOST).max(1));
     let lines: Vec<_> = kept.map(|input| HEXLOWER.encode(input)).collect();
     fs::write(seeds::found_file(target), lines.join("\n") + "\n")?;
     Ok(lines.len())

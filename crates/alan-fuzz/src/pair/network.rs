@@ -1,6 +1,6 @@
 //! Datagrams under way, and every one that ever was.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Datagrams under way; beyond that the oldest are lost.
@@ -21,16 +21,16 @@ pub(super) struct Flight {
 pub(super) struct Network {
     under_way: Vec<Flight>,
     recorded: Vec<Flight>,
-    nonces: BTreeSet<[u8; NONCE]>,
+    /// What was sealed under each nonce.
+    nonces: BTreeMap<[u8; NONCE], Vec<u8>>,
 }
 
 impl Network {
     pub(super) fn send(&mut self, flight: Flight) {
         let nonce = *flight.bytes.first_chunk().expect("it is sealed");
         // A broadcast is sealed once: only the same bytes may have the same nonce.
-        let repeated = !self.nonces.insert(nonce);
-        let sealed_once = |other: &Flight| other.bytes == flight.bytes;
-        assert!(!repeated || self.recorded.iter().any(sealed_once), "a nonce was used twice");
+        let sealed = self.nonces.entry(nonce).or_insert_with(|| flight.bytes.clone());
+        assert_eq!(*sealed, flight.bytes, "a nonce was used twice");
         if self.recorded.len() < RECORDED {
             self.recorded.push(flight.clone());
         }
