@@ -84,11 +84,13 @@
 //! goes away, so does the node, without a goodbye: its peers notice after their heartbeat timeout.
 #![forbid(unsafe_code)]
 
+mod readiness;
 mod task;
 
 use std::io;
 
 use alan_driver::{AsyncRuntime, Driver, Runtime, Task};
+use readiness::Readiness;
 use tokio::runtime::Handle;
 
 #[doc(inline)]
@@ -135,7 +137,7 @@ impl Runtime for Tokio {
 
     fn drive(&self, driver: Driver) -> io::Result<()> {
         let context = self.0.enter();
-        let socket = task::register(&driver)?;
+        let socket = Readiness::of(&driver)?;
         drop(context);
         drop(self.0.spawn(task::run(driver, socket)));
         Ok(())

@@ -1,15 +1,14 @@
 //! The loop of a node as a tokio task: readiness, one timer, fairness.
 
 use std::future::poll_fn;
-use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use alan_driver::{Driver, Turn};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::readiness::Readiness;
 
 /// A timer that is not wanted is set this far away.
 const FAR: Duration = Duration::from_secs(3_600);
@@ -17,13 +16,8 @@ const FAR: Duration = Duration::from_secs(3_600);
 /// How exact tokio's timers are.
 const PRECISION: Duration = Duration::from_millis(1);
 
-/// The driver's socket under another descriptor, known to tokio's reactor. Used for readiness only.
-pub(crate) fn register(driver: &Driver) -> io::Result<UdpSocket> {
-    UdpSocket::from_std(driver.socket().try_clone()?)
-}
-
 /// Runs a node until it has left the cluster.
-pub(crate) async fn run(driver: Driver, socket: UdpSocket) {
+pub(crate) async fn run(driver: Driver, socket: Readiness) {
     // In this order, so that the descriptor is closed before the driver says that it is.
     let mut driver = driver;
     let socket = socket;
@@ -31,7 +25,7 @@ pub(crate) async fn run(driver: Driver, socket: UdpSocket) {
     loop {
         // Only when this finds the socket empty does tokio wait for the next datagram; it is
         // skipped when tokio knows of none.
-        let _is_empty = socket.try_io(Interest::READABLE, || driver.receive()).is_err();
+        let _is_empty = socket.try_read(|| driver.receive()).is_err();
         match driver.advance() {
             Turn::Ended => return,
             Turn::Again => tokio::task::yield_now().await,
@@ -48,9 +42,9 @@ pub(crate) async fn run(driver: Driver, socket: UdpSocket) {
 }
 
 /// Waits for a datagram, for the timer, or to be woken.
-async fn sleep(driver: &Driver, socket: &UdpSocket, mut timer: std::pin::Pin<&mut Sleep>) {
+async fn sleep(driver: &Driver, socket: &Readiness, mut timer: Pin<&mut Sleep>) {
     poll_fn(|context| {
-        let ready = driver.poll_ready(context, |context| socket.poll_recv_ready(context));
+        let ready = driver.poll_ready(context, |context| socket.poll_readable(context));
         if timer.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { ready }
     })
     .await;
