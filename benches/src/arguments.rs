@@ -88,7 +88,7 @@ mod tests {
         };
         assert_eq!(arguments.repetitions, 30);
         assert!(arguments.selects("core-data-plain"));
-        assert!(!arguments.selects("round-trip-plain"));
+        assert!(!arguments.selects("tokio-round-trip-plain"));
     }
 
     #[test]

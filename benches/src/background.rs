@@ -1,10 +1,13 @@
 //! The other side of a conversation, on a thread with a runtime of its own.
 
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use smol::future;
 use tokio::sync::oneshot;
 
-use crate::{Failure, measure};
+use crate::Failure;
+use crate::ground::Ground;
 
 /// A thread that works until this is dropped.
 #[must_use = "dropped, it ends its thread"]
@@ -15,15 +18,19 @@ pub(crate) struct Background {
 
 impl Background {
     /// Starts it; `work` makes its sockets itself, since they belong to its runtime.
-    pub(crate) fn spawn(work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Self {
+    pub(crate) fn spawn<G: Ground, F>(work: impl FnOnce(G::Runtime) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
-            measure::runtime()?.block_on(async {
-                tokio::select! {
-                    ended = measure::as_task(work) => ended,
-                    _dropped = stopped => Ok(()),
-                }
-            })
+            let ground = G::new()?;
+            let work = work(ground.runtime());
+            let stopped = async {
+                let _dropped = stopped.await;
+                Ok(())
+            };
+            ground.run(Duration::MAX, future::or(work, stopped))
         });
         Self { stop: Some(stop), thread: Some(thread) }
     }

@@ -2,18 +2,14 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
 
+use alan_driver::{Message, Node, Runtime};
 use alan_proto::envelope::Key;
-use alan_tokio::{Message, Node};
-use tokio::time::{sleep, timeout};
 
 use crate::Failure;
 use crate::background::Background;
 use crate::bare::Credits;
-
-/// How long nodes may take to find each other; they need a few milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::ground::{Ground, PATIENCE};
 
 /// Where a row's nodes are: one port, and an address of loopback for each.
 #[derive(Clone, Copy)]
@@ -34,20 +30,20 @@ impl Places {
         (ip(number), self.port).into()
     }
 
-    /// Starts a node in the runtime that this is called in, with default settings throughout.
-    pub(crate) async fn start(self, number: u8, sealed: bool) -> Result<Node, Failure> {
+    /// Starts a node under a runtime, with default settings throughout.
+    fn start<R: Runtime>(self, number: u8, sealed: bool, runtime: R) -> Result<Node<R>, Failure> {
         let mut builder =
             Node::builder().bind(ip(number)).port(self.port).peers((1..=self.nodes).map(ip));
         if sealed {
             builder = builder.key(Key::from_bytes(&[7; Key::LEN])?);
         }
-        Ok(builder.start().await?)
+        Ok(builder.start_on(runtime)?)
     }
 
     /// Starts a node on a thread of its own that answers each request with what it said.
-    pub(crate) fn spawn_echo(self, number: u8, sealed: bool) -> Background {
-        Background::spawn(async move {
-            let node = self.start(number, sealed).await?;
+    pub(crate) fn spawn_echo<G: Ground>(self, number: u8, sealed: bool) -> Background {
+        Background::spawn::<G, _>(move |runtime| async move {
+            let node = self.start(number, sealed, runtime)?;
             let mut incoming = node.incoming()?;
             let mut echo = Vec::new();
             while let Some(message) = incoming.recv().await {
@@ -62,15 +58,15 @@ impl Places {
     }
 
     /// Starts a node on a thread of its own that takes messages and gives credits for them.
-    pub(crate) fn spawn_counter(
+    pub(crate) fn spawn_counter<G: Ground>(
         self,
         number: u8,
         sealed: bool,
         payload: usize,
         credits: Credits,
     ) -> Background {
-        Background::spawn(async move {
-            let node = self.start(number, sealed).await?;
+        Background::spawn::<G, _>(move |runtime| async move {
+            let node = self.start(number, sealed, runtime)?;
             let mut incoming = node.incoming()?;
             let mut pending = 0;
             while let Some(message) = incoming.recv().await {
@@ -83,16 +79,22 @@ impl Places {
         })
     }
 
-    /// Waits until the node knows all others.
-    pub(crate) async fn meet(self, node: &Node) -> Result<(), Failure> {
+    /// Starts a node here, and waits until it knows all others.
+    pub(crate) fn join<G: Ground>(
+        self,
+        number: u8,
+        sealed: bool,
+        ground: &G,
+    ) -> Result<Node<G::Runtime>, Failure> {
+        let node = self.start(number, sealed, ground.runtime())?;
         let others = usize::from(self.nodes) - 1;
-        let met = async {
+        ground.run(PATIENCE, async move {
+            let mut events = node.events();
             while node.peer_count() < others {
-                sleep(Duration::from_millis(1)).await;
+                events.recv().await.ok_or("the node has left before it knew the others")?;
             }
-        };
-        timeout(PATIENCE, met).await.map_err(|_elapsed| "the nodes do not find each other")?;
-        Ok(())
+            Ok(node)
+        })
     }
 }
 

@@ -14,6 +14,7 @@ mod statistics;
 mod table;
 mod json;
 mod cluster;
+mod ground;
 mod background;
 mod one_core;
 mod bare;

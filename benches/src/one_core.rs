@@ -15,6 +15,10 @@ pub(crate) struct OneCore {
     before: rustix::thread::CpuSet,
 }
 
+/// The same for all rows: async-io has a thread that stays where the first one had it.
+#[cfg(target_os = "linux")]
+static CORE: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+
 #[cfg(target_os = "linux")]
 impl OneCore {
     pub(crate) fn enter() -> Result<Self, Failure> {
@@ -22,7 +26,7 @@ impl OneCore {
 
         let before = sched_getaffinity(None)?;
         let mut one = CpuSet::new();
-        one.set(sched_getcpu());
+        one.set(*CORE.get_or_init(sched_getcpu));
         sched_setaffinity(None, &one)?;
         Ok(Self { before })
     }

@@ -7,7 +7,11 @@ mod one_way;
 mod lock;
 
 use crate::Failure;
+use crate::ground::{Smol, Sync, Tokio};
 use crate::statistics::Sample;
+
+/// Runs both sides so many times by turns.
+type Run = fn(u32) -> Result<Vec<Sample>, Failure>;
 
 /// One comparison.
 pub(crate) struct Row {
@@ -15,8 +19,7 @@ pub(crate) struct Row {
     /// What the baseline is.
     pub(crate) against: &'static str,
     pub(crate) unit: Unit,
-    /// Runs both sides so many times by turns.
-    pub(crate) run: fn(u32) -> Result<Vec<Sample>, Failure>,
+    pub(crate) run: Run,
 }
 
 /// What an operation's cost is counted in.
@@ -38,91 +41,57 @@ pub(crate) const MICROSECONDS_PER_ROUND_TRIP: Unit =
 const MICROSECONDS_PER_LOCK: Unit = Unit { name: "µs/lock+release", nanoseconds: 1e3 };
 
 pub(crate) const ALL: &[Row] = &[
+    per_datagram("aead-64", "ring, ChaCha20-Poly1305", aead::run::<64>),
+    per_datagram("aead-1200", "ring, ChaCha20-Poly1305", aead::run::<1_200>),
+    per_datagram("core-data-plain", "XChaCha20-Poly1305 alone", core_data::plain),
+    per_datagram("core-data-sealed", "XChaCha20-Poly1305 alone", core_data::sealed),
+    per_round_trip("tokio-batch-echo", "tokio UDP echo", round_trip::batch_echo::<Tokio>),
+    per_round_trip("tokio-round-trip-plain", "tokio UDP echo", round_trip::plain::<Tokio>),
+    per_round_trip(
+        "tokio-round-trip-plain-timeout",
+        "tokio UDP echo",
+        round_trip::with_timeout::<Tokio>,
+    ),
+    per_round_trip("tokio-round-trip-sealed", "tokio UDP echo", round_trip::sealed::<Tokio>),
+    per_round_trip(
+        "tokio-round-trip-sealed-aead",
+        "tokio UDP echo that seals and opens",
+        round_trip::sealed_against_sealed::<Tokio>,
+    ),
+    per_datagram("tokio-one-way-64-plain", BATCHES, one_way::plain::<Tokio, 64>),
+    per_datagram("tokio-one-way-64-sealed", SEALED_BATCHES, one_way::sealed::<Tokio, 64>),
+    per_datagram("tokio-one-way-1200-plain", BATCHES, one_way::plain::<Tokio, 1_200>),
+    per_datagram("tokio-one-way-1200-sealed", SEALED_BATCHES, one_way::sealed::<Tokio, 1_200>),
     Row {
-        name: "aead-64",
-        against: "ring, ChaCha20-Poly1305",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: aead::run::<64>,
-    },
-    Row {
-        name: "aead-1200",
-        against: "ring, ChaCha20-Poly1305",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: aead::run::<1_200>,
-    },
-    Row {
-        name: "core-data-plain",
-        against: "XChaCha20-Poly1305 alone",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: core_data::plain,
-    },
-    Row {
-        name: "core-data-sealed",
-        against: "XChaCha20-Poly1305 alone",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: core_data::sealed,
-    },
-    Row {
-        name: "batch-echo",
-        against: "tokio UDP echo",
-        unit: MICROSECONDS_PER_ROUND_TRIP,
-        run: round_trip::batch_echo,
-    },
-    Row {
-        name: "round-trip-plain",
-        against: "tokio UDP echo",
-        unit: MICROSECONDS_PER_ROUND_TRIP,
-        run: round_trip::plain,
-    },
-    Row {
-        name: "round-trip-plain-timeout",
-        against: "tokio UDP echo",
-        unit: MICROSECONDS_PER_ROUND_TRIP,
-        run: round_trip::with_timeout,
-    },
-    Row {
-        name: "round-trip-sealed",
-        against: "tokio UDP echo",
-        unit: MICROSECONDS_PER_ROUND_TRIP,
-        run: round_trip::sealed,
-    },
-    Row {
-        name: "round-trip-sealed-aead",
-        against: "tokio UDP echo that seals and opens",
-        unit: MICROSECONDS_PER_ROUND_TRIP,
-        run: round_trip::sealed_against_sealed,
-    },
-    Row {
-        name: "one-way-64-plain",
-        against: "bare batches",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: one_way::plain::<64>,
-    },
-    Row {
-        name: "one-way-64-sealed",
-        against: "bare batches, sealed and opened",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: one_way::sealed::<64>,
-    },
-    Row {
-        name: "one-way-1200-plain",
-        against: "bare batches",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: one_way::plain::<1_200>,
-    },
-    Row {
-        name: "one-way-1200-sealed",
-        against: "bare batches, sealed and opened",
-        unit: NANOSECONDS_PER_DATAGRAM,
-        run: one_way::sealed::<1_200>,
-    },
-    Row {
-        name: "lock-uncontended",
+        name: "tokio-lock-uncontended",
         against: "one request and reply of alan",
         unit: MICROSECONDS_PER_LOCK,
-        run: lock::uncontended,
+        run: lock::uncontended::<Tokio>,
     },
+    per_round_trip("smol-round-trip-plain", "async-io UDP echo", round_trip::plain::<Smol>),
+    per_round_trip("smol-round-trip-sealed", "async-io UDP echo", round_trip::sealed::<Smol>),
+    per_datagram("smol-one-way-64-plain", BATCHES, one_way::plain::<Smol, 64>),
+    per_datagram("smol-one-way-64-sealed", SEALED_BATCHES, one_way::sealed::<Smol, 64>),
+    per_datagram("smol-one-way-1200-plain", BATCHES, one_way::plain::<Smol, 1_200>),
+    per_datagram("smol-one-way-1200-sealed", SEALED_BATCHES, one_way::sealed::<Smol, 1_200>),
+    per_round_trip("sync-round-trip-plain", "blocking UDP echo", round_trip::plain::<Sync>),
+    per_round_trip("sync-round-trip-sealed", "blocking UDP echo", round_trip::sealed::<Sync>),
+    per_datagram("sync-one-way-64-plain", BATCHES, one_way::plain::<Sync, 64>),
+    per_datagram("sync-one-way-64-sealed", SEALED_BATCHES, one_way::sealed::<Sync, 64>),
+    per_datagram("sync-one-way-1200-plain", BATCHES, one_way::plain::<Sync, 1_200>),
+    per_datagram("sync-one-way-1200-sealed", SEALED_BATCHES, one_way::sealed::<Sync, 1_200>),
 ];
+
+const BATCHES: &str = "bare batches";
+const SEALED_BATCHES: &str = "bare batches, sealed and opened";
+
+const fn per_datagram(name: &'static str, against: &'static str, run: Run) -> Row {
+    Row { name, against, unit: NANOSECONDS_PER_DATAGRAM, run }
+}
+
+const fn per_round_trip(name: &'static str, against: &'static str, run: Run) -> Row {
+    Row { name, against, unit: MICROSECONDS_PER_ROUND_TRIP, run }
+}
 
 #[cfg(test)]
 mod tests {

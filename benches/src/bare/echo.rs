@@ -1,58 +1,35 @@
-//! A datagram there and back: with tokio's own socket, and with the one that reads in batches.
+//! A datagram there and back: with the runtime's own socket, and with one that reads in batches.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use tokio::net::UdpSocket;
-use tokio::sync::Mutex;
-
-use super::Cover;
 use super::socket::{BatchSocket, Buffers, bind};
+use super::{Bare, Cover, End};
+use crate::Failure;
 use crate::background::Background;
-use crate::{Failure, measure};
+use crate::ground::{Batches, Ground, Socket};
 
 /// Room for the longest datagram of any row.
 const BUFFER: usize = 4_096;
 
-/// `send_to` and `recv_from` of tokio's UDP socket, on both sides.
-pub(crate) struct Echo {
-    client: Arc<Mutex<Client>>,
-    _server: Background,
+/// `send_to` and `recv_from` of the runtime's UDP socket, on both sides.
+pub(crate) fn echo<G: Ground>(ground: &G, sealed: bool) -> Result<Bare<impl End>, Failure> {
+    let (ours, theirs) = (bind()?, bind()?);
+    let server = theirs.local_addr()?;
+    let client = async move {
+        Ok(Client { socket: G::Socket::register(ours)?, server, cover: Cover::new(sealed) })
+    };
+    let echo = Background::spawn::<G, _>(move |_| serve::<G::Socket>(theirs, Cover::new(sealed)));
+    Bare::start(ground, client, echo)
 }
 
-struct Client {
-    socket: UdpSocket,
+struct Client<S> {
+    socket: S,
     server: SocketAddr,
     cover: Cover,
 }
 
-impl Echo {
-    pub(crate) fn start(sealed: bool) -> Result<Self, Failure> {
-        let (ours, theirs) = (bind()?, bind()?);
-        let client = Client {
-            socket: UdpSocket::from_std(ours)?,
-            server: theirs.local_addr()?,
-            cover: Cover::new(sealed),
-        };
-        Ok(Self {
-            client: Arc::new(Mutex::new(client)),
-            _server: Background::spawn(serve(theirs, Cover::new(sealed))),
-        })
-    }
-
-    /// Sends `payload` and waits for it to come back, `count` times.
-    pub(crate) async fn round_trips(
-        &self,
-        count: u32,
-        payload: &'static [u8],
-    ) -> Result<(), Failure> {
-        let client = Arc::clone(&self.client);
-        measure::as_task(async move { client.lock().await.round_trips(count, payload).await }).await
-    }
-}
-
-impl Client {
-    async fn round_trips(&mut self, count: u32, payload: &[u8]) -> Result<(), Failure> {
+impl<S: Socket> End for Client<S> {
+    async fn send(&mut self, count: u32, payload: &[u8]) -> Result<(), Failure> {
         let (mut outgoing, mut incoming) = ([0; BUFFER], [0; BUFFER]);
         for _ in 0..count {
             let len = self.cover.wrap(payload, &mut outgoing)?;
@@ -64,8 +41,8 @@ impl Client {
     }
 }
 
-async fn serve(socket: std::net::UdpSocket, mut cover: Cover) -> Result<(), Failure> {
-    let socket = UdpSocket::from_std(socket)?;
+async fn serve<S: Socket>(socket: std::net::UdpSocket, mut cover: Cover) -> Result<(), Failure> {
+    let socket = S::register(socket)?;
     let (mut outgoing, mut incoming) = ([0; BUFFER], [0; BUFFER]);
     loop {
         let (len, from) = socket.recv_from(&mut incoming).await?;
@@ -76,44 +53,25 @@ async fn serve(socket: std::net::UdpSocket, mut cover: Cover) -> Result<(), Fail
 }
 
 /// The same with the system calls that alan makes: batches in, one by one out.
-pub(crate) struct BatchEcho {
-    client: Arc<Mutex<BatchClient>>,
-    _server: Background,
+pub(crate) fn batch_echo<G: Ground>(ground: &G) -> Result<Bare<impl End>, Failure> {
+    let (ours, theirs) = (bind()?, bind()?);
+    let server = theirs.local_addr()?;
+    let client = async move {
+        let socket = BatchSocket::<G::Batches>::new(ours)?;
+        Ok(BatchClient { socket, buffers: Buffers::new(), server })
+    };
+    let echo = Background::spawn::<G, _>(move |_| serve_batches::<G::Batches>(theirs));
+    Bare::start(ground, client, echo)
 }
 
-struct BatchClient {
-    socket: BatchSocket,
+struct BatchClient<B> {
+    socket: BatchSocket<B>,
     buffers: Buffers,
     server: SocketAddr,
 }
 
-impl BatchEcho {
-    pub(crate) fn start() -> Result<Self, Failure> {
-        let (ours, theirs) = (bind()?, bind()?);
-        let client = BatchClient {
-            socket: BatchSocket::new(ours)?,
-            buffers: Buffers::new(),
-            server: theirs.local_addr()?,
-        };
-        Ok(Self {
-            client: Arc::new(Mutex::new(client)),
-            _server: Background::spawn(serve_batches(theirs)),
-        })
-    }
-
-    /// Sends `payload` and waits for it to come back, `count` times.
-    pub(crate) async fn round_trips(
-        &self,
-        count: u32,
-        payload: &'static [u8],
-    ) -> Result<(), Failure> {
-        let client = Arc::clone(&self.client);
-        measure::as_task(async move { client.lock().await.round_trips(count, payload).await }).await
-    }
-}
-
-impl BatchClient {
-    async fn round_trips(&mut self, count: u32, payload: &[u8]) -> Result<(), Failure> {
+impl<B: Batches> End for BatchClient<B> {
+    async fn send(&mut self, count: u32, payload: &[u8]) -> Result<(), Failure> {
         for _ in 0..count {
             self.socket.send(self.server, payload)?;
             self.socket.receive(&mut self.buffers).await?;
@@ -124,8 +82,8 @@ impl BatchClient {
     }
 }
 
-async fn serve_batches(socket: std::net::UdpSocket) -> Result<(), Failure> {
-    let socket = BatchSocket::new(socket)?;
+async fn serve_batches<B: Batches>(socket: std::net::UdpSocket) -> Result<(), Failure> {
+    let mut socket = BatchSocket::<B>::new(socket)?;
     let mut buffers = Buffers::new();
     loop {
         socket.receive(&mut buffers).await?;

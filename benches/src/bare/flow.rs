@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::Cover;
 use super::socket::{BatchSocket, Buffers, bind};
+use super::{Bare, Cover, End};
 use crate::Failure;
 use crate::background::Background;
+use crate::ground::{Batches, Ground};
 
 /// Datagrams that are sent for one look at the window.
 pub(crate) const BURST: u32 = 32;
@@ -50,32 +51,37 @@ impl Credits {
 }
 
 /// The bare loop: single sends, as alan makes them, and batches in with segment coalescing.
-pub(crate) struct Flow {
-    socket: BatchSocket,
+pub(crate) fn flow<G: Ground>(
+    ground: &G,
+    sealed: bool,
+    payload: usize,
+) -> Result<Bare<impl End>, Failure> {
+    let (ours, theirs) = (bind()?, bind()?);
+    let receiver = theirs.local_addr()?;
+    let credits = Credits::new();
+    let returned = credits.clone();
+    let sender = async move {
+        let socket = BatchSocket::<G::Batches>::new(ours)?;
+        Ok(Sender { socket, receiver, cover: Cover::new(sealed), credits })
+    };
+    let counter = Background::spawn::<G, _>(move |_| {
+        count::<G::Batches>(theirs, Cover::new(sealed), payload, returned)
+    });
+    Bare::start(ground, sender, counter)
+}
+
+struct Sender<B> {
+    socket: BatchSocket<B>,
     receiver: SocketAddr,
     cover: Cover,
     credits: Credits,
-    _receiver: Background,
 }
 
-impl Flow {
-    pub(crate) fn start(sealed: bool, payload: usize) -> Result<Self, Failure> {
-        let (ours, theirs) = (bind()?, bind()?);
-        let credits = Credits::new();
-        let returned = credits.clone();
-        Ok(Self {
-            socket: BatchSocket::new(ours)?,
-            receiver: theirs.local_addr()?,
-            cover: Cover::new(sealed),
-            credits,
-            _receiver: Background::spawn(count(theirs, Cover::new(sealed), payload, returned)),
-        })
-    }
-
-    /// Sends `payload` `datagrams` times, a multiple of [`BURST`], and waits until all arrived.
-    pub(crate) async fn send(&mut self, datagrams: u32, payload: &[u8]) -> Result<(), Failure> {
+impl<B: Batches> End for Sender<B> {
+    /// The count is a multiple of [`BURST`].
+    async fn send(&mut self, count: u32, payload: &[u8]) -> Result<(), Failure> {
         let mut buffer = [0; 4_096];
-        for _ in 0..datagrams / BURST {
+        for _ in 0..count / BURST {
             self.credits.take_burst().await?;
             for _ in 0..BURST {
                 let len = self.cover.wrap(payload, &mut buffer)?;
@@ -86,13 +92,13 @@ impl Flow {
     }
 }
 
-async fn count(
+async fn count<B: Batches>(
     socket: std::net::UdpSocket,
     cover: Cover,
     payload: usize,
     credits: Credits,
 ) -> Result<(), Failure> {
-    let socket = BatchSocket::new(socket)?;
+    let mut socket = BatchSocket::<B>::new(socket)?;
     let mut buffers = Buffers::new();
     let mut pending = 0;
     loop {

@@ -4,10 +4,10 @@ use std::array;
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr};
 
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
+
+use crate::ground::Batches;
 
 /// What alan asks the kernel to hold in each direction, in bytes.
 const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
@@ -27,36 +27,37 @@ pub(super) fn bind() -> io::Result<std::net::UdpSocket> {
 }
 
 /// A socket that receives in batches and sends one by one.
-pub(super) struct BatchSocket {
-    io: UdpSocket,
+pub(super) struct BatchSocket<B> {
+    io: B,
     state: UdpSocketState,
 }
 
-impl BatchSocket {
+impl<B: Batches> BatchSocket<B> {
     /// Registers the socket with the runtime that this is called in.
     pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
-        let io = UdpSocket::from_std(socket)?;
-        let state = UdpSocketState::new((&io).into())?;
+        let io = B::register(socket)?;
+        let state = UdpSocketState::new(io.socket())?;
         Ok(Self { io, state })
     }
 
     pub(super) fn send(&self, destination: SocketAddr, contents: &[u8]) -> io::Result<()> {
         let transmit =
             Transmit { destination, ecn: None, contents, segment_size: None, src_ip: None };
-        self.state.try_send((&self.io).into(), &transmit)
+        self.state.try_send(self.io.socket(), &transmit)
     }
 
     /// Waits for datagrams, and takes as many as fit.
-    pub(super) async fn receive(&self, buffers: &mut Buffers) -> io::Result<()> {
+    pub(super) async fn receive(&mut self, buffers: &mut Buffers) -> io::Result<()> {
         let Buffers { bytes, meta, filled } = buffers;
-        let receive = || {
+        let state = &self.state;
+        let receive = |socket: UdpSockRef<'_>| {
             let mut slots = bytes.chunks_exact_mut(SLOT);
             let mut slots: [IoSliceMut<'_>; BATCH_SIZE] = array::from_fn(|_| {
                 IoSliceMut::new(slots.next().expect("there are BATCH_SIZE slots"))
             });
-            self.state.recv((&self.io).into(), &mut slots, meta)
+            state.recv(socket, &mut slots, meta)
         };
-        *filled = self.io.async_io(Interest::READABLE, receive).await?;
+        *filled = self.io.receive(receive).await?;
         Ok(())
     }
 }

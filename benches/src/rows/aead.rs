@@ -16,22 +16,22 @@ pub(super) fn run<const PAYLOAD: usize>(repetitions: u32) -> Result<Vec<Sample>,
     let (mut our_buffer, mut ring_buffer) = ([0; 2_048], [0; 2_048]);
     let our_datagram = &mut our_buffer[..PAYLOAD + OVERHEAD];
     let ring_datagram = &mut ring_buffer[..PAYLOAD + OVERHEAD - XChaCha::PREFIX];
-    measure::runtime()?.block_on(measure::interleave(
+    measure::interleave(
         repetitions,
         OPERATIONS,
-        async |operations| {
+        |operations| {
             for _ in 0..operations {
                 ours.seal(black_box(&mut *our_datagram))?;
                 black_box(ours.open(black_box(&mut *our_datagram))?);
             }
             Ok(())
         },
-        async |operations| {
+        |operations| {
             for _ in 0..operations {
                 ring.seal(black_box(&mut *ring_datagram))?;
                 black_box(ring.open(black_box(&mut *ring_datagram))?);
             }
             Ok(())
         },
-    ))
+    )
 }

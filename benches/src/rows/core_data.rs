@@ -30,18 +30,18 @@ fn run(repetitions: u32, key: Option<&Key>) -> Result<Vec<Sample>, Failure> {
     pair.meet()?;
     let mut cipher = XChaCha::new();
     let mut datagram = [0; PAYLOAD.len() + XChaCha::OVERHEAD];
-    measure::runtime()?.block_on(measure::interleave(
+    measure::interleave(
         repetitions,
         OPERATIONS,
-        async |operations| (0..operations).try_for_each(|_| pair.send_one()),
-        async |operations| {
+        |operations| (0..operations).try_for_each(|_| pair.send_one()),
+        |operations| {
             for _ in 0..operations {
                 cipher.seal(black_box(&mut datagram))?;
                 black_box(cipher.open(black_box(&mut datagram))?);
             }
             Ok(())
         },
-    ))
+    )
 }
 
 /// Two nodes and the time.
