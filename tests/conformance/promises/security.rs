@@ -61,9 +61,12 @@ pub(crate) async fn datagrams_that_do_not_open_are_counted_and_warned_of_with_th
         rejected(&sealed) && rejected(&plain)
     })
     .await;
-    for node in [&node, &other, &sealed, &plain] {
+    for node in [&node, &other, &sealed] {
         assert_eq!(node.peer_count(), 0);
     }
+    // To a plain node sealed datagrams are noise, and one in a hundred or so looks like a JOIN of
+    // somebody at a random port. It is never their sender's.
+    assert_eq!(plain.peer(addr(&sealed)), None);
 }
 
 pub(crate) async fn a_key_that_is_switched_off_leaves_the_cluster_in_plain_text<A: Adapter>(
