@@ -6,35 +6,16 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::wire::{Control, Message, SessionBlock};
+use alan_proto::wire::Message;
 use alan_proto::{
     Action, Config, Incarnation, Instant, LeaveReason, LockError, Node, PeerEvent, Refusal,
     Rejection,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
-use support::{Cluster, TestNode, addr, plain, sealed};
+use support::{Cluster, TestNode, addr, encoded, heartbeat, join, plain, sealed};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn encoded(message: &Message<'_>) -> Vec<u8> {
-    let mut bytes = vec![0; message.encoded_len()];
-    message.encode(&mut bytes);
-    bytes
-}
-
-fn control(incarnation: Option<u64>) -> Control {
-    let incarnation = incarnation.map(|number| Incarnation::new(number).expect("not zero"));
-    Control { port: 5000, block: incarnation.map(SessionBlock::new) }
-}
-
-fn join(incarnation: Option<u64>) -> Vec<u8> {
-    encoded(&Message::Join(control(incarnation)))
-}
-
-fn heartbeat(incarnation: Option<u64>) -> Vec<u8> {
-    encoded(&Message::Heartbeat(control(incarnation)))
-}
 
 fn inject(cluster: &mut Cluster, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
     cluster.inject(from, to, bytes);

@@ -5,37 +5,14 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::wire::{Control, Message, SessionBlock};
+use alan_proto::wire::{Control, Message};
 use alan_proto::{
     Action, Config, Incarnation, Instant, LeaveReason, PeerEvent, QuorumEvent, Refusal, Rejection,
     Warning,
 };
-use support::{Cluster, Datagram, addr, plain, sealed};
+use support::{Cluster, Datagram, addr, encoded, heartbeat, join, leave, plain, sealed};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn encoded(message: &Message<'_>) -> Vec<u8> {
-    let mut bytes = vec![0; message.encoded_len()];
-    message.encode(&mut bytes);
-    bytes
-}
-
-fn control(incarnation: Option<u64>) -> Control {
-    let incarnation = incarnation.map(|number| Incarnation::new(number).expect("not zero"));
-    Control { port: 5000, block: incarnation.map(SessionBlock::new) }
-}
-
-fn join(incarnation: Option<u64>) -> Vec<u8> {
-    encoded(&Message::Join(control(incarnation)))
-}
-
-fn heartbeat(incarnation: Option<u64>) -> Vec<u8> {
-    encoded(&Message::Heartbeat(control(incarnation)))
-}
-
-fn leave(incarnation: Option<u64>) -> Vec<u8> {
-    encoded(&Message::Leave(control(incarnation)))
-}
 
 fn peer_events(cluster: &Cluster, at: SocketAddr) -> Vec<PeerEvent> {
     let peers = cluster.nodes[&at].actions.iter().filter_map(|action| match action {

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use alan_proto::envelope::{AnyEnvelope, Key, Plain, Sealed};
-use alan_proto::{Action, Config, Delivery, Instant, Node, RequestId};
+use alan_proto::wire::{Control, Message, SessionBlock};
+use alan_proto::{Action, Config, Delivery, Incarnation, Instant, Node, RequestId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
@@ -278,4 +279,27 @@ impl Cluster {
             assert!(self.step(end), "not within a minute: {what}");
         }
     }
+}
+
+pub(crate) fn encoded(message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = vec![0; message.encoded_len()];
+    message.encode(&mut bytes);
+    bytes
+}
+
+pub(crate) fn control(incarnation: Option<u64>) -> Control {
+    let incarnation = incarnation.map(|number| Incarnation::new(number).expect("not zero"));
+    Control { port: 5000, block: incarnation.map(SessionBlock::new) }
+}
+
+pub(crate) fn join(incarnation: Option<u64>) -> Vec<u8> {
+    encoded(&Message::Join(control(incarnation)))
+}
+
+pub(crate) fn heartbeat(incarnation: Option<u64>) -> Vec<u8> {
+    encoded(&Message::Heartbeat(control(incarnation)))
+}
+
+pub(crate) fn leave(incarnation: Option<u64>) -> Vec<u8> {
+    encoded(&Message::Leave(control(incarnation)))
 }
