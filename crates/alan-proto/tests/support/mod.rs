@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use alan_proto::envelope::{AnyEnvelope, Key, Plain, Sealed};
-use alan_proto::wire::{Control, Message, SessionBlock};
-use alan_proto::{Action, Config, Delivery, Incarnation, Instant, Node, RequestId};
+use alan_proto::wire::{Control, Message, SessionBlock, Settings, Times, View};
+use alan_proto::{
+    Action, Config, Delivery, HybridTime, Incarnation, Instant, Node, PeerEvent, Repeat, RequestId,
+    ResponseCache, ResponseLimits,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
@@ -19,6 +22,7 @@ pub(crate) enum Delivered {
     Message { from: SocketAddr, payload: Vec<u8> },
     Request { from: SocketAddr, request: RequestId, payload: Vec<u8> },
     Response { request: RequestId, from: SocketAddr, payload: Vec<u8>, finished: bool },
+    Repeated { from: SocketAddr, request: RequestId },
 }
 
 pub(crate) struct Running {
@@ -26,6 +30,10 @@ pub(crate) struct Running {
     /// Everything but datagrams that the node wanted done.
     pub(crate) actions: Vec<Action>,
     pub(crate) deliveries: Vec<Delivered>,
+    /// The payloads of its requests, which members may get more than once.
+    payloads: BTreeMap<RequestId, Vec<u8>>,
+    /// What it has answered, for those who ask again.
+    pub(crate) answers: ResponseCache<Vec<u8>>,
 }
 
 /// A datagram on its way or past.
@@ -79,9 +87,22 @@ impl Cluster {
     pub(crate) fn start_with(&mut self, at: SocketAddr, config: Config, envelope: AnyEnvelope) {
         self.seed += 1;
         let generator = ChaCha8Rng::seed_from_u64(self.seed);
-        let node = Node::new(config, envelope, generator, self.now).expect("a valid configuration");
-        self.nodes.insert(at, Running { node, actions: Vec::new(), deliveries: Vec::new() });
+        let node = Node::new(config, envelope, generator, self.now, self.wall())
+            .expect("a valid configuration");
+        let running = Running {
+            node,
+            actions: Vec::new(),
+            deliveries: Vec::new(),
+            payloads: BTreeMap::new(),
+            answers: ResponseCache::new(ResponseLimits::default()),
+        };
+        self.nodes.insert(at, running);
         self.drain(at);
+    }
+
+    /// The wall clock of all machines: the virtual time since some day of 2024.
+    pub(crate) fn wall(&self) -> HybridTime {
+        HybridTime::from_micros(1_710_000_000_000_000 + self.now.as_micros())
     }
 
     pub(crate) fn start(&mut self, at: SocketAddr) {
@@ -162,6 +183,7 @@ impl Cluster {
             (id, buffer[..transmit.len].to_vec())
         });
         self.inject(at, to, &bytes);
+        self.nodes.get_mut(&at).expect("it runs").payloads.insert(id, payload.to_vec());
         id
     }
 
@@ -171,13 +193,12 @@ impl Cluster {
         payload: &[u8],
         deadline: Option<Instant>,
     ) -> Option<RequestId> {
-        let (id, bytes) = self.with(at, |node, now, buffer| {
-            let (id, len) = node.request_all(now, payload, deadline, buffer).expect("allowed");
-            (id, buffer[..len].to_vec())
-        });
-        for to in self.members(at) {
-            self.inject(at, to, &bytes);
+        let running = self.nodes.get_mut(&at).expect("it runs");
+        let id = running.node.request_all(self.now, payload.len(), deadline).expect("allowed");
+        if let Some(id) = id {
+            running.payloads.insert(id, payload.to_vec());
         }
+        self.drain(at);
         id
     }
 
@@ -193,6 +214,8 @@ impl Cluster {
             buffer[..transmit.len].to_vec()
         });
         self.inject(at, to, &bytes);
+        let running = self.nodes.get_mut(&at).expect("it runs");
+        running.answers.answered(to, request, payload.to_vec());
     }
 
     fn drain(&mut self, at: SocketAddr) {
@@ -203,6 +226,20 @@ impl Cluster {
             match action {
                 Action::Transmit(transmit) => {
                     out.push((transmit.to, buffer[..transmit.len].to_vec()));
+                }
+                Action::TransmitRequest { request, to } => {
+                    let payload = running.payloads.get(&request).cloned().unwrap_or_default();
+                    let made =
+                        running.node.transmit_request(self.now, request, to, &payload, &mut buffer);
+                    if let Some(transmit) = made {
+                        out.push((transmit.to, buffer[..transmit.len].to_vec()));
+                    }
+                }
+                Action::Peer(event) => {
+                    if matches!(event, PeerEvent::Left { .. }) {
+                        running.answers.peer_left(event.peer());
+                    }
+                    running.actions.push(action);
                 }
                 other => running.actions.push(other),
             }
@@ -261,10 +298,37 @@ impl Cluster {
             Delivery::Response { request, from, payload, finished } => {
                 Delivered::Response { request, from, payload: payload.to_vec(), finished }
             }
+            Delivery::Repeated { from, request } => Delivered::Repeated { from, request },
             other => panic!("a delivery that this test does not know: {other:?}"),
         });
+        match &delivered {
+            Some(Delivered::Request { from, request, .. }) => {
+                running.answers.opened(*from, *request);
+            }
+            Some(Delivered::Repeated { from, request }) => {
+                let (at, from, request) = (datagram.to, *from, *request);
+                self.answer_again(at, from, request);
+                return;
+            }
+            _ => {}
+        }
         running.deliveries.extend(delivered);
         self.drain(datagram.to);
+    }
+
+    fn answer_again(&mut self, at: SocketAddr, to: SocketAddr, request: RequestId) {
+        let running = self.nodes.get_mut(&at).expect("it runs");
+        match running.answers.repeated(to, request) {
+            Repeat::Answer(payload) => {
+                let payload = payload.clone();
+                self.reply(at, to, request, &payload);
+            }
+            Repeat::Gone => {
+                running.node.reply_gone(self.now, to, request);
+                self.drain(at);
+            }
+            _ => self.drain(at),
+        }
     }
 
     pub(crate) fn run_for(&mut self, duration: Duration) {
@@ -287,9 +351,14 @@ pub(crate) fn encoded(message: &Message<'_>) -> Vec<u8> {
     bytes
 }
 
+/// The block of a node that lives under this incarnation and has heard of nobody.
+pub(crate) fn block(incarnation: u64) -> SessionBlock {
+    let incarnation = Incarnation::new(incarnation).expect("not zero");
+    SessionBlock::new(incarnation, Times::default(), View::default(), Settings::default())
+}
+
 pub(crate) fn control(incarnation: Option<u64>) -> Control {
-    let incarnation = incarnation.map(|number| Incarnation::new(number).expect("not zero"));
-    Control { port: 5000, block: incarnation.map(SessionBlock::new) }
+    Control { port: 5000, block: incarnation.map(block) }
 }
 
 pub(crate) fn join(incarnation: Option<u64>) -> Vec<u8> {
