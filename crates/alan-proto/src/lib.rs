@@ -34,6 +34,12 @@ mod quorum;
 mod discovery;
 mod membership;
 mod request;
+#[allow(dead_code, reason = "the node takes it into use with requests that survive loss")]
+mod round_trip;
+#[allow(dead_code, reason = "the node takes it into use with requests that survive loss")]
+mod intervals;
+#[allow(dead_code, reason = "the node takes it into use with requests that survive loss")]
+mod served;
 mod warning;
 mod outbox;
 mod node;
