@@ -31,24 +31,24 @@ pub(crate) enum Insert {
 pub(crate) struct Intervals {
     floor: u64,
     /// Ascending; between two of them at least one number is missing; none below the floor.
-    intervals: VecDeque<Interval>,
+    held: VecDeque<Interval>,
     limit: usize,
 }
 
 impl Intervals {
     /// An empty set with the floor 0, of at most `limit` intervals beside the one at the floor.
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { floor: 0, intervals: VecDeque::new(), limit }
+        Self { floor: 0, held: VecDeque::new(), limit }
     }
 
     /// The number of intervals: one more, at most, than stretches of missing numbers between them.
     pub(crate) fn len(&self) -> usize {
-        self.intervals.len()
+        self.held.len()
     }
 
     /// The greatest number in the set.
     pub(crate) fn last(&self) -> Option<u64> {
-        self.intervals.back().map(|interval| interval.last)
+        self.held.back().map(|interval| interval.last)
     }
 
     pub(crate) const fn floor(&self) -> u64 {
@@ -57,7 +57,7 @@ impl Intervals {
 
     pub(crate) fn contains(&self, number: u64) -> bool {
         let place = self.place(number);
-        self.intervals.get(place).is_some_and(|interval| interval.first <= number)
+        self.held.get(place).is_some_and(|interval| interval.first <= number)
     }
 
     /// Forgets what lies below `floor`. A floor lower than the present one changes nothing.
@@ -66,12 +66,12 @@ impl Intervals {
             return;
         }
         self.floor = floor;
-        while let Some(lowest) = self.intervals.front_mut() {
+        while let Some(lowest) = self.held.front_mut() {
             if lowest.last >= floor {
                 lowest.first = lowest.first.max(floor);
                 break;
             }
-            self.intervals.pop_front();
+            self.held.pop_front();
         }
     }
 
@@ -80,32 +80,32 @@ impl Intervals {
             return Insert::BelowFloor;
         }
         let place = self.place(number);
-        let next = self.intervals.get(place).copied();
+        let next = self.held.get(place).copied();
         if next.is_some_and(|next| next.first <= number) {
             return Insert::Known;
         }
         // Nothing overflows: a next interval begins above `number`, a previous one ends below it.
         let joins_next = next.is_some_and(|next| next.first == number + 1);
         let previous = place.checked_sub(1).filter(|&before| {
-            self.intervals.get(before).is_some_and(|previous| previous.last + 1 == number)
+            self.held.get(before).is_some_and(|previous| previous.last + 1 == number)
         });
         match previous {
             Some(before) => {
-                let removed = if joins_next { self.intervals.remove(place) } else { None };
-                self.intervals[before].last = removed.map_or(number, |next| next.last);
+                let removed = if joins_next { self.held.remove(place) } else { None };
+                self.held[before].last = removed.map_or(number, |next| next.last);
             }
-            None if joins_next => self.intervals[place].first = number,
-            None if self.intervals.len() >= self.limit && number != self.floor => {
+            None if joins_next => self.held[place].first = number,
+            None if self.held.len() >= self.limit && number != self.floor => {
                 return Insert::Full;
             }
-            None => self.intervals.insert(place, Interval { first: number, last: number }),
+            None => self.held.insert(place, Interval { first: number, last: number }),
         }
         Insert::New
     }
 
     /// The place of the first interval that does not end below `number`.
     fn place(&self, number: u64) -> usize {
-        self.intervals.partition_point(|interval| interval.last < number)
+        self.held.partition_point(|interval| interval.last < number)
     }
 }
 

@@ -40,6 +40,7 @@ mod round_trip;
 mod intervals;
 #[allow(dead_code, reason = "the node takes it into use with requests that survive loss")]
 mod served;
+mod responses;
 mod warning;
 mod outbox;
 mod node;
@@ -48,5 +49,6 @@ pub use config::Config;
 pub use error::*;
 pub use event::*;
 pub use node::Node;
+pub use responses::{Repeat, ResponseCache, ResponseLimits};
 pub use stats::{Refusal, Rejection, Stats, Usage};
 pub use time::Instant;

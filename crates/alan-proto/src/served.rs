@@ -50,7 +50,7 @@ impl Served {
 
     /// No number from here on was ever executed.
     pub(crate) fn end(&self) -> u64 {
-        self.seen.last().map_or(self.seen.floor(), |last| last.saturating_add(1))
+        self.seen.last().map_or_else(|| self.seen.floor(), |last| last.saturating_add(1))
     }
 
     /// Judges the request `number`, whose requester still waits for it and for nothing below
