@@ -40,6 +40,8 @@ mod round_trip;
 mod intervals;
 #[allow(dead_code, reason = "the node takes it into use with requests that survive loss")]
 mod served;
+#[allow(dead_code, reason = "the node takes it into use with requests that survive loss")]
+mod asks;
 mod responses;
 mod warning;
 mod outbox;
