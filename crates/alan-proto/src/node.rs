@@ -57,6 +57,10 @@ const OWN_PAUSE: Duration = Duration::from_secs(60);
 /// network outage, not for ever.
 const LOST_PATIENCE: Duration = Duration::from_secs(3_600);
 
+/// How long an address that a peer has named, or has spoken from, is asked to join: five times or
+/// so.
+const LEARNT_PATIENCE: Duration = Duration::from_secs(7);
+
 /// Messages that may wait beside one for each peer and candidate, before input is refused.
 const OUTBOX_SLACK: usize = 4_096;
 

@@ -22,6 +22,7 @@ use rand_core::CryptoRng;
 
 use super::receive::{SignOfLife, Source};
 use super::{Node, OWN_PAUSE, Timer};
+use crate::discovery::Full;
 use crate::envelope::{Envelope, Origin, Proof};
 use crate::event::{LeaveReason, PeerEvent};
 use crate::life::{Late, Life};
@@ -104,7 +105,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             Origin::Member(place) if known.map(Handle::index) == Some(place) => {}
             Origin::Stranger { bound: false, proof }
                 if known.is_none()
-                    && proof.is_none_or(|proof| proof.incarnation() == block.incarnation) => {}
+                    && proof.is_some_and(|proof| proof.incarnation() == block.incarnation) => {}
             Origin::Stranger { bound: true, .. } => return Err(Rejection::Unproven),
             Origin::Member(_) | Origin::Stranger { .. } => return Err(Rejection::WrongSession),
         }
@@ -131,8 +132,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
         self.follow_clock(peer, block);
         if let Some(returned) = self.returned(peer, block) {
-            self.settle_address(member, peer);
-            self.settle_address(member, returned.sent_to);
+            self.settle_address(member, returned);
         }
         let elsewhere = !self.membership.has_address(member, &peer);
         if elsewhere {
@@ -187,7 +187,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     }
 
     /// The stamp of ours that the block returns with its tag, if we sent it to this address, or to
-    /// one of discovery's from which this peer answers under its own, and not too long ago.
+    /// a candidate that answers from this one, and not too long ago.
     fn returned(&self, peer: SocketAddr, block: &SessionBlock) -> Option<Returned> {
         let echo = block.echo.filter(|echo| echo.incarnation == self.incarnation)?;
         let (tag, stamp) = (block.answer?, echo.sent_at);
@@ -212,11 +212,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         block: &SessionBlock,
         returned: Returned,
     ) -> Result<(), Rejection> {
-        if let Some(former) = self.membership.find(&peer) {
-            if self.membership.life(former).is_some_and(|life| returned.stamp <= life.proven) {
-                return Err(Rejection::FormerIncarnation);
-            }
-            self.displace(former, peer);
+        let addr = returned.sent_to;
+        if !self.vacate(addr, returned.stamp) {
+            return Err(Rejection::FormerIncarnation);
         }
         if self.membership.is_full() {
             return Err(Rejection::PeersFull);
@@ -226,43 +224,56 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             Origin::Stranger { proof, .. } => proof,
             Origin::Clear | Origin::Member(_) => None,
         };
-        let Some(member) = self.add_extended(peer, life, proof) else {
+        let Some(member) = self.add_extended(addr, life, proof) else {
             return Err(Rejection::PeersFull);
         };
+        self.verify_address(member, peer);
         if let Some(channel) = block.channel {
             self.envelope.announced(member.index(), channel);
             if let Some(life) = self.membership.life_mut(member) {
                 life.has_channel = true;
             }
         }
-        self.settle_address(member, returned.sent_to);
         self.follow_clock(peer, block);
         match kind {
-            SignOfLife::Join => self.answer(peer, block, false),
+            SignOfLife::Join => self.answer(peer, block, peer != addr),
             SignOfLife::Heartbeat => self.prove(member, peer),
         }
         self.tell_profile(member);
         Ok(())
     }
 
-    /// Another life has proven that it has this address now.
-    fn displace(&mut self, former: Handle, addr: SocketAddr) {
+    /// Another life has proven with our stamp that it has this address now. Gives `false` if whoever
+    /// has it has proven that later.
+    fn vacate(&mut self, addr: SocketAddr, stamp: Instant) -> bool {
+        let Some(former) = self.membership.find(&addr) else {
+            return true;
+        };
+        if self.membership.life(former).is_some_and(|life| stamp <= life.proven) {
+            return false;
+        }
         if self.membership.addr(former) == Some(addr) {
             self.remove_member(former, LeaveReason::Restarted);
         } else {
             self.membership.remove_alias(former, &addr);
         }
+        true
     }
 
-    /// The member has proven that it is reached at this address.
-    fn settle_address(&mut self, member: Handle, addr: SocketAddr) {
+    /// The member has proven that it is reached at an address.
+    fn settle_address(&mut self, member: Handle, returned: Returned) {
+        let addr = returned.sent_to;
         self.stop_joins(addr);
-        match self.membership.find(&addr) {
-            Some(known) if known == member => return,
-            Some(former) => self.displace(former, addr),
-            None => {}
+        if !self.membership.has_address(member, &addr) && self.vacate(addr, returned.stamp) {
+            self.membership.add_alias(member, addr);
         }
-        self.membership.add_alias(member, addr);
+    }
+
+    /// The member speaks from an address at which it may not be reached: asks there.
+    fn verify_address(&mut self, member: Handle, addr: SocketAddr) {
+        if !self.membership.has_address(member, &addr) {
+            self.look_for(addr, super::LEARNT_PATIENCE);
+        }
     }
 
     fn answer(&mut self, to: SocketAddr, block: &SessionBlock, wants_proof: bool) {
@@ -421,17 +432,17 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.locks.peer_left(self.now, addr, &mut self.rng);
         self.collect_lock_outputs();
         if why == LeaveReason::Silent && removed.life.is_some() {
-            self.look_for(addr);
+            self.look_for(addr, super::LOST_PATIENCE);
         } else if let Some(candidate) = self.discovery.find(&addr) {
             self.arm_join(candidate);
         }
     }
 
-    /// A member that fell silent may come back, also where discovery does not name it.
-    fn look_for(&mut self, addr: SocketAddr) {
-        match self.discovery.learn(addr, self.now + super::LOST_PATIENCE) {
+    /// Somebody may be at this address, also where discovery does not name it.
+    fn look_for(&mut self, addr: SocketAddr, patience: Duration) {
+        match self.discovery.learn(addr, self.now + patience) {
             Ok(candidate) => self.arm_join(candidate),
-            Err(crate::discovery::Full) => self.stats.refuse(Refusal::CandidatesFull),
+            Err(Full) => self.stats.refuse(Refusal::CandidatesFull),
         }
     }
 }

@@ -16,9 +16,6 @@ use crate::storage::Handle;
 use crate::time::Instant;
 use crate::wire::{PeerEntry, PeerPage, PeerPageBuffer, SessionBlock};
 
-/// How long an address that a peer has named is asked to join: five times or so.
-const LEARNT_PATIENCE: Duration = Duration::from_secs(7);
-
 /// Entries that fit into a page at least, however long the addresses are.
 const SHORTEST_PAGE: usize = 40;
 
@@ -123,7 +120,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if known || !is_one_host(addr) {
             return false;
         }
-        match self.discovery.learn(addr, self.now + LEARNT_PATIENCE) {
+        match self.discovery.learn(addr, self.now + super::LEARNT_PATIENCE) {
             Ok(candidate) => self.send_join(candidate),
             Err(Full) => self.stats.refuse(Refusal::CandidatesFull),
         }
