@@ -44,6 +44,19 @@ pub struct KeyLengthError {
     pub given: usize,
 }
 
+/// A [`Keyring`](crate::envelope::Keyring) has as many keys as it takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the keyring has {limit} keys, which is the limit")]
+pub struct KeyringFull {
+    /// The limit.
+    pub limit: usize,
+}
+
+/// Keys were given to a node that sends and receives in clear text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the node is in clear text, and has no keys to change")]
+pub struct NotSealed;
+
 /// Why [`send_to`](crate::Node::send_to), [`broadcast`](crate::Node::broadcast) or
 /// [`reply`](crate::Node::reply) was refused.
 #[non_exhaustive]

@@ -311,7 +311,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if datagram.len() > self.config.buffer_size {
             return Err(Rejection::Oversize);
         }
-        let bytes = self.envelope.open(datagram).map_err(|_unopened| Rejection::Unopened)?;
+        let bytes = self.envelope.open(datagram).message().map_err(|_unopened| Rejection::Unopened)?;
         let message = Message::decode(bytes).map_err(|error| match error {
             DecodeError::UnknownType(_) => Rejection::UnknownType,
             _ => Rejection::Malformed,

@@ -5,7 +5,7 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::envelope::{AnyEnvelope, Envelope};
+use alan_proto::envelope::{AnyEnvelope, Envelope, Recipient};
 use alan_proto::wire::{Control, LockMessage, LockMessageKind, Message, SessionBlock};
 use alan_proto::{Action, Config, Incarnation, Instant, LockEvent, Node, RequestId};
 use rand_chacha::ChaCha8Rng;
@@ -56,7 +56,7 @@ impl Bench {
             match action {
                 Action::Transmit(transmit) => {
                     let bytes = &mut self.outgoing[..transmit.len];
-                    let bytes = self.twin.open(bytes).expect("the twin has the key");
+                    let bytes = self.twin.open(bytes).message().expect("the twin has the key");
                     if let Message::Lock(lock) = Message::decode(bytes).expect("it is ours") {
                         self.lock_messages.push((transmit.to, lock.kind, lock.id));
                     }
@@ -72,7 +72,7 @@ impl Bench {
         let mut datagram = [0; 4_096];
         let prefix = self.twin.prefix();
         let len = prefix + message.encode(&mut datagram[prefix..]) + self.twin.suffix();
-        self.twin.seal(&mut self.generator, &mut datagram[..len]);
+        self.twin.seal(&mut self.generator, Recipient::Anyone, &mut datagram[..len]);
         let _ = self.node.handle_datagram(self.now, from, &mut datagram[..len]);
         self.drain();
     }

@@ -14,7 +14,7 @@ mod user;
 
 use std::collections::VecDeque;
 
-use alan_proto::envelope::{Envelope, Key as Secret, Sealed};
+use alan_proto::envelope::{Envelope, Key as Secret, Recipient, Sealed};
 use alan_proto::{Config, Incarnation};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -270,6 +270,6 @@ fn sealed(
     let (prefix, suffix) = (envelope.prefix(), envelope.suffix());
     let mut datagram = vec![0; prefix + message.encoded_len() + suffix];
     message.encode(&mut datagram[prefix..]);
-    envelope.seal(rng, &mut datagram);
+    envelope.seal(rng, Recipient::Anyone, &mut datagram);
     datagram
 }

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::envelope::{AnyEnvelope, Envelope, Key};
+use alan_proto::envelope::{AnyEnvelope, Envelope, Key, Recipient};
 use alan_proto::lock::Repairs;
 use alan_proto::wire::{Control, LockMessage, LockMessageKind, Message, SessionBlock};
 use alan_proto::{Action, Config, Delivery, Incarnation, Instant, LockId, Node, RequestId};
@@ -145,7 +145,7 @@ impl Bench {
         datagram.hash(&mut self.transcript);
         assert_ne!(to.port(), 0, "nothing can be sent to port 0");
         assert!(datagram.len() <= self.node.config().buffer_size);
-        let message = self.peer.open(datagram).expect("it is sealed under our key");
+        let message = self.peer.open(datagram).message().expect("it is sealed under our key");
         match Message::decode(message).expect("it is a message") {
             Message::Join(control) | Message::Leave(control) | Message::Heartbeat(control) => {
                 assert_eq!(control.port, self.node.config().port);
@@ -235,7 +235,7 @@ impl Bench {
             return None;
         }
         let mut copy = datagram.to_vec();
-        let message = self.peer.open(&mut copy).ok()?;
+        let message = self.peer.open(&mut copy).message().ok()?;
         let header = match message.first()? {
             0x10 => 1,
             0x20 | 0x21 => 17,
@@ -345,7 +345,7 @@ impl Bench {
         let (prefix, suffix) = (self.peer.prefix(), self.peer.suffix());
         let mut datagram = vec![0; prefix + message.len() + suffix];
         datagram[prefix..prefix + message.len()].copy_from_slice(message);
-        self.peer.seal(&mut self.peer_rng, &mut datagram);
+        self.peer.seal(&mut self.peer_rng, Recipient::Anyone, &mut datagram);
         datagram
     }
 }

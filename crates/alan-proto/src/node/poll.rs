@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 
 use super::Node;
 use crate::config::Config;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Recipient};
 use crate::event::{Action, Incarnation, PeerInfo, Transmit};
 use crate::outbox::{ControlKind, Queued};
 use crate::stats::{Stats, Usage};
@@ -138,6 +138,6 @@ fn seal<E: Envelope, R: CryptoRng>(
 ) -> usize {
     let prefix = envelope.prefix();
     let len = prefix + message.encode(&mut buffer[prefix..]) + envelope.suffix();
-    envelope.seal(rng, &mut buffer[..len]);
+    envelope.seal(rng, Recipient::Anyone, &mut buffer[..len]);
     len
 }

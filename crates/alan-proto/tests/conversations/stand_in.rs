@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::envelope::{AnyEnvelope, Envelope, Key};
+use alan_proto::envelope::{AnyEnvelope, Envelope, Key, Recipient};
 use alan_proto::lock::Repairs;
 use alan_proto::wire::{Control, Message, SessionBlock};
 use alan_proto::{
@@ -145,14 +145,14 @@ impl StandIn {
     /// Opens a datagram that is meant for this node, to change it.
     pub(crate) fn opened(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
         let mut datagram = datagram.to_vec();
-        self.envelope.open(&mut datagram).ok().map(|message| message.to_vec())
+        self.envelope.open(&mut datagram).message().ok().map(|message| message.to_vec())
     }
 
     /// Seals what was changed. (Under one nonce: nobody is to be kept from reading it.)
     pub(crate) fn sealed(&mut self, message: &[u8]) -> Vec<u8> {
         let (prefix, suffix) = (self.envelope.prefix(), self.envelope.suffix());
         let mut datagram = [&vec![0; prefix], message, &vec![0; suffix]].concat();
-        self.envelope.seal(&mut Steady::new(), &mut datagram);
+        self.envelope.seal(&mut Steady::new(), Recipient::Anyone, &mut datagram);
         datagram
     }
 
@@ -355,7 +355,7 @@ impl StandIn {
     /// Opens the datagram in the buffer, and takes the session block off.
     fn sent(&mut self, to: SocketAddr, len: usize) {
         let mut datagram = self.buffer[..len].to_vec();
-        let message = self.envelope.open(&mut datagram).expect("sealed by us");
+        let message = self.envelope.open(&mut datagram).message().expect("sealed by us");
         let message = without_block(message, self.node.incarnation());
         self.outputs.push(Output::Sent { to, message });
     }

@@ -149,7 +149,7 @@ impl World<'_> {
             Some(spy) => {
                 let mut copy = self.flights.copy(bytes);
                 let meaning =
-                    spy.open(&mut copy).map_or(Meaning::Noise, |bytes| Meaning::of(bytes));
+                    spy.open(&mut copy).message().map_or(Meaning::Noise, |bytes| Meaning::of(bytes));
                 self.flights.buffers.push(copy);
                 meaning
             }
