@@ -30,7 +30,7 @@ impl Life {
         let session = SessionId::draw(own, rng);
         let mut sequences = Sequences::new();
         sequences.give(EVERYONE);
-        let limit = u32::try_from(MAX_MEMBERS).expect("65,535 fits");
+        let limit = u32::try_from(MAX_MEMBERS).expect("65,536 fits");
         Self {
             incarnation: own,
             session,
@@ -125,8 +125,8 @@ impl Life {
     }
 }
 
-/// Our channel for the member in this slot. Far more than one node has members at once, but should
-/// two share one, it still has one row of sequences.
+/// Our channel for the member in this slot. There are more slots than channels: members that share
+/// one also share its sequences, so that no nonce comes twice.
 fn channel_of(member: usize) -> u16 {
     let place = member % usize::from(CHANNELS - 1);
     1 + u16::try_from(place).expect("the remainder is below 32,767")

@@ -1,5 +1,5 @@
-//! The structure of a nonce between nodes that have sessions: which life sealed it, for whom, and
-//! the how-manieth it is.
+//! The structure of a nonce between nodes that have sessions: the life that sealed it, whom for,
+//! and how many it sealed before.
 
 use rand_core::CryptoRng;
 

@@ -1,5 +1,5 @@
-//! What the envelope keeps of one member: which session it seals under, what of that was seen, and
-//! what it is told apart from others by.
+//! What the envelope keeps of one member: the session that it seals under, what of that was seen,
+//! and our channel for it.
 
 use super::cipher::Subkey;
 use super::datagram::Attempt;
@@ -38,8 +38,8 @@ struct KnownSubkey {
 }
 
 impl Session {
-    /// The session of a member whose proof came under `counter`, which is on the channel for
-    /// everyone: nothing older than that is ever opened.
+    /// The session of a member whose proof came with the sequence `proven_at` of the channel for
+    /// everyone: neither that nor anything older on it is ever opened.
     pub(super) const fn new(
         id: SessionId,
         incarnation: Incarnation,
