@@ -58,8 +58,8 @@ enum State<P> {
 /// The answers to the requests of peers, bounded; the oldest goes first.
 ///
 /// Call [`opened`](Self::opened) for each request that is delivered to the application, then
-/// [`answered`](Self::answered) or [`abandoned`](Self::abandoned), once. A request that is open is
-/// not evicted: how many there are is up to whoever takes requests in.
+/// [`answered`](Self::answered), [`abandoned`](Self::abandoned) or [`refused`](Self::refused), once.
+/// A request that is open is not evicted: how many there are is up to whoever takes requests in.
 ///
 /// Its hash is that of its contents, and nothing in it depends on where it is in memory, so that
 /// simulated runs can be compared.
@@ -104,6 +104,12 @@ impl<P: AsRef<[u8]>> ResponseCache<P> {
     /// The application has dropped the request: it stays unanswered when it comes again.
     pub fn abandoned(&mut self, peer: SocketAddr, request: RequestId) {
         self.close((peer, request), None);
+    }
+
+    /// The application has never got the request, for want of room: when it comes again, its
+    /// requester is told that there is no answer.
+    pub fn refused(&mut self, peer: SocketAddr, request: RequestId) {
+        self.forget((peer, request));
     }
 
     /// A request that was delivered before has come again.
@@ -276,6 +282,15 @@ mod tests {
         assert_eq!(cache.repeated(peer(1), id(255)), Repeat::Gone);
         assert_eq!(cache.repeated(peer(2), id(0)), Repeat::Working);
         assert_eq!((cache.open(), cache.kept(), cache.bytes(), cache.evicted()), (1, 1, 3, 0));
+    }
+
+    #[test]
+    fn a_request_that_found_no_room_has_no_answer() {
+        let mut cache = cache(10, 10);
+        cache.opened(peer(1), id(1));
+        cache.refused(peer(1), id(1));
+        assert_eq!(cache.repeated(peer(1), id(1)), Repeat::Gone);
+        assert_eq!((cache.open(), cache.kept(), cache.evicted()), (0, 0, 0));
     }
 
     #[test]

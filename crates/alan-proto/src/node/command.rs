@@ -5,8 +5,8 @@ use core::net::SocketAddr;
 use rand_core::CryptoRng;
 
 use super::{GOODBYES, Node, Phase, canonical};
-use crate::envelope::{Envelope, Recipient};
-use crate::error::{LockError, LockNotHeld, SendError};
+use crate::envelope::{AnyEnvelope, Envelope, Keyring, Recipient};
+use crate::error::{LockError, LockNotHeld, NotSealed, SendError};
 use crate::event::{LockId, RequestEvent, Transmit};
 use crate::stats::Refusal;
 use crate::time::Instant;
@@ -167,6 +167,14 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             return Ok(());
         }
         Err(SendError::NoQuorum { have: self.quorum.have(), need: self.quorum.need() })
+    }
+}
+
+impl<R> Node<AnyEnvelope, R> {
+    /// Changes the keys of a node that seals, while it runs: members stay members, and nothing that
+    /// one of the keys opens is lost. See [`Keyring`] for how to change those of a whole cluster.
+    pub fn set_keyring(&mut self, keyring: Keyring) -> Result<(), NotSealed> {
+        self.envelope.set_keyring(keyring)
     }
 }
 
