@@ -213,36 +213,16 @@ impl<'a> Message<'a> {
             }
             Self::ResponseGone { id } => encode_exchange(RESPONSE_GONE, *id, &[], &mut writer),
             Self::Lock(message) => message.encode(&mut writer),
-            Self::Profile(_)
-            | Self::ProfileAsk
-            | Self::PeersAsk { .. }
-            | Self::Peers(_)
-            | Self::Probe(_) => self.encode_neighbours(&mut writer),
-        }
-        writer.len()
-    }
-
-    fn encode_neighbours(&self, writer: &mut Writer<'_>) {
-        match self {
-            Self::Profile(profile) => {
-                writer.u8(PROFILE);
-                profile.encode(writer);
-            }
+            Self::Profile(profile) => profile.encode(PROFILE, &mut writer),
             Self::ProfileAsk => writer.u8(PROFILE_ASK),
             Self::PeersAsk { cursor } => {
                 writer.u8(PEERS_ASK);
                 writer.u32(*cursor);
             }
-            Self::Peers(page) => {
-                writer.u8(PEERS);
-                page.encode(writer);
-            }
-            Self::Probe(probe) => {
-                writer.u8(PROBE);
-                probe.encode(writer);
-            }
-            _ => {}
+            Self::Peers(page) => page.encode(PEERS, &mut writer),
+            Self::Probe(probe) => probe.encode(PROBE, &mut writer),
         }
+        writer.len()
     }
 }
 

@@ -40,7 +40,8 @@ impl<'a> Profile<'a> {
         Ok(Self { version, name, metadata })
     }
 
-    pub(super) fn encode(&self, writer: &mut Writer<'_>) {
+    pub(super) fn encode(&self, kind: u8, writer: &mut Writer<'_>) {
+        writer.u8(kind);
         writer.u32(self.version);
         writer.u8(u8::try_from(self.name.len()).expect("a name has at most 64 bytes"));
         writer.bytes(self.name.as_bytes());
@@ -117,7 +118,8 @@ impl<'a> PeerPage<'a> {
         Ok(Self { next, entries })
     }
 
-    pub(super) fn encode(&self, writer: &mut Writer<'_>) {
+    pub(super) fn encode(&self, kind: u8, writer: &mut Writer<'_>) {
+        writer.u8(kind);
         writer.u32(self.next);
         writer.bytes(self.entries);
     }
@@ -202,7 +204,8 @@ impl Probe {
         Ok(Self { stage, about })
     }
 
-    pub(super) fn encode(self, writer: &mut Writer<'_>) {
+    pub(super) fn encode(self, kind: u8, writer: &mut Writer<'_>) {
+        writer.u8(kind);
         writer.u8(match self.stage {
             ProbeStage::Ask => 1,
             ProbeStage::Ping => 2,
