@@ -1,7 +1,7 @@
 //! Who is still there: probes before a member is declared dead, and the verdict.
 //!
 //! Silence is measured by this node. From two thirds of the timeout on the member is asked
-//! directly, a few times; towards the end up to three others are asked to reach it too (SWIM: Das,
+//! directly, eight times; towards the end up to three others are asked to reach it too (SWIM: Das,
 //! Gupta and Motivala, 2002, section 3.2). What they say lets it stay longer, and never ends
 //! anything.
 
@@ -18,13 +18,13 @@ use crate::time::Instant;
 use crate::wire::{Probe, ProbeStage};
 
 /// The timeout is divided in so many steps; a suspected member is probed once in each.
-const STEPS: u32 = 12;
+const STEPS: u32 = 24;
 
 /// After so many steps of silence a member is asked directly.
-const DIRECT: u32 = 8;
+const DIRECT: u32 = 16;
 
 /// After so many, others are asked to reach it.
-const INDIRECT: u32 = 10;
+const INDIRECT: u32 = 20;
 
 /// How many others are asked.
 const HELPERS: usize = 3;
