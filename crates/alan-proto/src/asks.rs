@@ -78,15 +78,6 @@ pub(crate) enum Progress {
     Finished(RequestId),
 }
 
-/// An answer that was waited for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Answered {
-    pub(crate) progress: Progress,
-    /// How long it took, with what the peer needed to make it; only if the request was sent once,
-    /// since nobody knows otherwise which transmission was answered (Karn's rule).
-    pub(crate) round_trip: Option<Duration>,
-}
-
 /// What has fallen due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
@@ -114,7 +105,6 @@ struct Key {
 struct Ask {
     /// `None` if it is asked once only.
     number: Option<u64>,
-    asked_at: Instant,
     transmissions: u32,
     pause: Option<TimerId>,
     links: [Link; 2],
@@ -164,6 +154,7 @@ impl Asks {
     }
 
     /// For how many answers they wait.
+    #[cfg(test)]
     pub(crate) fn asks(&self) -> usize {
         self.rows.len()
     }
@@ -223,18 +214,16 @@ impl Asks {
     }
 
     /// A response came from `from`, which is this member if it is one. `None` unless it was asked
-    /// and had not answered.
+    /// and had not answered. How long it took says little about the way there and back, since it
+    /// includes the peer's work: round trips are measured by heartbeats.
     pub(crate) fn answered(
         &mut self,
-        now: Instant,
         id: RequestId,
         from: SocketAddr,
         member: Option<Handle>,
-    ) -> Option<Answered> {
+    ) -> Option<Progress> {
         let ask = self.find_ask(id, from, member)?;
-        let Ask { asked_at, transmissions, .. } = *self.row(ask);
-        let round_trip = (transmissions == 1).then(|| now.saturating_since(asked_at));
-        Some(Answered { progress: self.end(ask), round_trip })
+        Some(self.end(ask))
     }
 
     /// An extended member says that it has no answer any more. `None` unless it was asked and had
@@ -356,13 +345,7 @@ impl Asks {
 
     fn add(&mut self, now: Instant, request: Handle, addressee: Addressee) -> Result<(), Full> {
         let key = Key { request, asked: addressee.asked() };
-        let row = Ask {
-            number: None,
-            asked_at: now,
-            transmissions: 1,
-            pause: None,
-            links: [Link::default(); 2],
-        };
+        let row = Ask { number: None, transmissions: 1, pause: None, links: [Link::default(); 2] };
         let ask = self.rows.insert(key, row).map_err(|_refused| Full::Asks)?;
         let Self { pending, rows, members, strangers, .. } = self;
         let pending = pending.get_mut(request).expect("the caller has begun it");

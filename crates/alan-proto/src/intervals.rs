@@ -42,19 +42,23 @@ impl Intervals {
     }
 
     /// The number of intervals: one more, at most, than stretches of missing numbers between them.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.held.len()
     }
 
     /// The greatest number in the set.
+    #[cfg(test)]
     pub(crate) fn last(&self) -> Option<u64> {
         self.held.back().map(|interval| interval.last)
     }
 
+    #[cfg(test)]
     pub(crate) const fn floor(&self) -> u64 {
         self.floor
     }
 
+    #[cfg(test)]
     pub(crate) fn contains(&self, number: u64) -> bool {
         let place = self.place(number);
         self.held.get(place).is_some_and(|interval| interval.first <= number)

@@ -30,7 +30,7 @@ struct Estimate {
 pub(crate) struct RoundTrip(Option<Estimate>);
 
 impl RoundTrip {
-    /// Takes in one measurement, made of a message that was sent once (Karn's rule).
+    /// Takes in one measurement. It must be clear which message was answered (Karn's rule).
     pub(crate) fn sample(&mut self, measured: Duration) {
         let measured = measured.min(MAX_SAMPLE);
         self.0 = Some(match self.0 {
@@ -48,6 +48,7 @@ impl RoundTrip {
     }
 
     /// How far samples lie from the smoothed time; `None` before the first sample.
+    #[cfg(test)]
     pub(crate) fn variation(&self) -> Option<Duration> {
         self.0.map(|estimate| estimate.variation)
     }

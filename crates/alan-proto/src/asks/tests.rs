@@ -73,9 +73,8 @@ fn an_extended_member_is_asked_again_with_growing_pauses_until_it_answers() {
     let request = bench.ask(extended(member));
     let again = Due::Retransmit { request, member };
     assert_eq!(bench.pass(1_000), [(101, again), (301, again), (701, again)]);
-    let answered = bench.asks.answered(bench.now, request, address(9), Some(member));
-    let progress = Progress::Finished(request);
-    assert_eq!(answered, Some(Answered { progress, round_trip: None }));
+    let answered = bench.asks.answered(request, address(9), Some(member));
+    assert_eq!(answered, Some(Progress::Finished(request)));
     assert_eq!(bench.pass(100_000), []);
     assert_eq!((bench.asks.len(), bench.asks.asks(), bench.asks.next_timeout()), (0, 0, None));
 }
@@ -114,18 +113,17 @@ fn an_answer_counts_from_who_was_asked_once() {
     let mut bench = Bench::new(10, 10);
     let (one, other) = (bench.member(), bench.member());
     let request = bench.ask(Addressee::Stranger(address(1)));
-    let at = bench.now + Duration::from_millis(30);
-    assert_eq!(bench.asks.answered(at, request, address(2), Some(one)), None);
-    let first = bench.asks.answered(at, request, address(1), None).expect("it was asked");
-    assert_eq!(first.round_trip, Some(Duration::from_millis(30)));
-    assert_eq!(bench.asks.answered(at, request, address(1), None), None);
+    assert_eq!(bench.asks.answered(request, address(2), Some(one)), None);
+    let first = bench.asks.answered(request, address(1), None);
+    assert_eq!(first, Some(Progress::Finished(request)));
+    assert_eq!(bench.asks.answered(request, address(1), None), None);
 
     let both = [extended(one), Addressee::Classic(other)].into_iter();
     let request = bench.asks.ask_all(bench.now, both, None, &mut bench.generator);
     let request = request.expect("room").expect("two are asked");
-    let first = bench.asks.answered(at, request, address(1), Some(other)).expect("it was asked");
-    assert_eq!(first.progress, Progress::Waiting(request));
-    assert_eq!(bench.asks.answered(at, request, address(1), Some(other)), None);
+    let first = bench.asks.answered(request, address(1), Some(other));
+    assert_eq!(first, Some(Progress::Waiting(request)));
+    assert_eq!(bench.asks.answered(request, address(1), Some(other)), None);
     assert_eq!(bench.asks.gone(request, one), Some(Progress::Finished(request)));
 }
 
@@ -136,7 +134,7 @@ fn a_stranger_who_became_a_member_may_answer_and_its_departure_counts() {
     let left_behind = bench.ask(Addressee::Stranger(address(1)));
     let other = bench.ask(Addressee::Stranger(address(2)));
     let member = bench.member();
-    assert!(bench.asks.answered(bench.now, request, address(1), Some(member)).is_some());
+    assert!(bench.asks.answered(request, address(1), Some(member)).is_some());
     let mut told = Vec::new();
     bench.asks.peer_left(member, address(1), |progress| told.push(progress));
     assert_eq!(told, [Progress::Finished(left_behind)]);
@@ -221,12 +219,12 @@ fn a_warm_table_does_not_allocate() {
         for &member in &members {
             let one = asks.ask_one(*now, extended(member), deadline, generator).expect("room");
             assert!(asks.pop_due(*now, |_| TIMEOUT).is_none());
-            asks.answered(*now, one, address(1), Some(member)).expect("it was asked");
+            asks.answered(one, address(1), Some(member)).expect("it was asked");
         }
         *now = *now + TIMEOUT;
         while asks.pop_due(*now, |_| TIMEOUT).is_some() {}
         for &member in members.iter().rev().skip(1) {
-            asks.answered(*now, all, address(1), Some(member)).expect("it was asked");
+            asks.answered(all, address(1), Some(member)).expect("it was asked");
         }
         *now = *now + Duration::from_secs(1);
         while asks.pop_due(*now, |_| TIMEOUT).is_some() {}
@@ -286,7 +284,6 @@ fn input() -> impl Strategy<Value = Input> {
 struct Waiting {
     member: Option<Handle>,
     number: Option<u64>,
-    asked_at: Instant,
     next: Option<Instant>,
     sent: u32,
 }
@@ -319,7 +316,7 @@ impl Model {
                 *next - 1
             });
             let next = number.map(|_| now + TIMEOUT);
-            waiting.insert(peer, Waiting { member, number, asked_at: now, next, sent: 1 });
+            waiting.insert(peer, Waiting { member, number, next, sent: 1 });
         }
         let deadline = within.map(|millis| now + Duration::from_millis(millis));
         self.pending.insert(id, (waiting, deadline));
@@ -330,14 +327,14 @@ impl Model {
         self.requests.iter().rev().nth(back).copied()
     }
 
-    fn strike(&mut self, id: RequestId, peer: u8) -> Option<(Waiting, Progress)> {
+    fn strike(&mut self, id: RequestId, peer: u8) -> Option<Progress> {
         let (waiting, _) = self.pending.get_mut(&id)?;
-        let struck = waiting.remove(&peer)?;
+        waiting.remove(&peer)?;
         if waiting.is_empty() {
             self.pending.remove(&id);
-            return Some((struck, Progress::Finished(id)));
+            return Some(Progress::Finished(id));
         }
-        Some((struck, Progress::Waiting(id)))
+        Some(Progress::Waiting(id))
     }
 
     fn numbering(&self, id: RequestId, member: Handle) -> Option<Numbering> {
@@ -404,12 +401,8 @@ fn step(bench: &mut Bench, model: &mut Model, input: Input) {
         Input::Answer { peer, request } => {
             let Some(id) = model.chosen(request) else { return };
             let member = model.members.get(&peer).copied();
-            let answered = bench.asks.answered(now, id, address(peer), member);
-            let expected = model.strike(id, peer).map(|(it, progress)| Answered {
-                progress,
-                round_trip: (it.sent == 1).then(|| now.saturating_since(it.asked_at)),
-            });
-            assert_eq!(answered, expected);
+            let answered = bench.asks.answered(id, address(peer), member);
+            assert_eq!(answered, model.strike(id, peer));
         }
         Input::Gone { peer, request } => {
             let (Some(id), Some(&member)) = (model.chosen(request), model.members.get(&peer))
@@ -417,7 +410,7 @@ fn step(bench: &mut Bench, model: &mut Model, input: Input) {
                 return;
             };
             let numbered = model.numbering(id, member).is_some();
-            let expected = numbered.then(|| model.strike(id, peer).expect("it is waited for").1);
+            let expected = numbered.then(|| model.strike(id, peer).expect("it is waited for"));
             assert_eq!(bench.asks.gone(id, member), expected);
         }
         Input::Pass(millis) => {
@@ -449,8 +442,8 @@ fn leave(bench: &mut Bench, model: &mut Model, peer: u8) {
     for &id in &model.requests.clone() {
         match model.strike(id, peer) {
             None => {}
-            Some((_, Progress::Waiting(id))) => assert!(expected.insert((id, false))),
-            Some((_, Progress::Finished(id))) => assert!(expected.insert((id, true))),
+            Some(Progress::Waiting(id)) => assert!(expected.insert((id, false))),
+            Some(Progress::Finished(id)) => assert!(expected.insert((id, true))),
         }
     }
     assert_eq!(told, expected);

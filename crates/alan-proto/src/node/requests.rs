@@ -192,9 +192,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         id: RequestId,
     ) -> Result<bool, Rejection> {
         let Speaker { addr, member, .. } = *speaker;
-        let answered = self.asks.answered(self.now, id, addr, member);
-        let answered = answered.ok_or(Rejection::UnmatchedResponse)?;
-        Ok(matches!(answered.progress, Progress::Finished(_)))
+        let progress = self.asks.answered(id, addr, member).ok_or(Rejection::UnmatchedResponse)?;
+        Ok(matches!(progress, Progress::Finished(_)))
     }
 
     pub(super) fn on_response_gone(
