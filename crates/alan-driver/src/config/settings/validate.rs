@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use alan_proto::envelope::Key;
+use alan_proto::ResponseLimits;
+use alan_proto::envelope::{Key, Keyring};
 
 use super::{Places, Settings};
 use crate::config::environment::variable;
@@ -16,6 +17,8 @@ const A_HOST: &str = "a host name or an address, with or without a port";
 const SHORTEST_JOIN_INTERVAL: Duration = Duration::from_millis(200);
 const DAY: Duration = Duration::from_secs(86_400);
 const QUEUE: RangeInclusive<usize> = 1..=1_048_576;
+const ANSWERS: RangeInclusive<usize> = 0..=1_048_576;
+const ANSWER_BYTES: RangeInclusive<usize> = 0..=1_073_741_824;
 /// Any datagram fits into the least of these.
 const BYTES: RangeInclusive<usize> = 65_536..=1_073_741_824;
 
@@ -50,13 +53,20 @@ impl Settings {
         let permitted = "65536 to 1073741824 bytes";
         within("queue_bytes", self.queue_bytes, BYTES, permitted)?;
         within("kernel_buffer", self.kernel_buffer, BYTES, permitted)?;
+        within("response_cache", self.response_cache, ANSWERS, "0 to 1048576 answers")?;
+        let permitted = "0 to 1073741824 bytes";
+        within("response_cache_bytes", self.response_cache_bytes, ANSWER_BYTES, permitted)?;
+        let mut response_cache = ResponseLimits::default();
+        response_cache.answers = self.response_cache;
+        response_cache.bytes = self.response_cache_bytes;
 
         let max_addresses = usize::try_from(core.max_candidates).expect("at most 65,536");
         Ok(Configuration {
             bind: SocketAddr::new(self.bind, core.port),
             discover: source(self.places, core.port)?,
             schedule: Schedule { interval, max_addresses },
-            key: key(self.key, self.security_enabled)?,
+            keyring: keyring(self.key, self.also_open_with, self.security_enabled)?,
+            response_cache,
             queue_size: self.queue_size,
             queue_bytes: self.queue_bytes,
             queue_full: self.queue_full,
@@ -96,11 +106,25 @@ fn source(places: Option<Places>, port: u16) -> Result<Box<dyn Discover>, Config
     }
 }
 
-/// The key to seal with. A node that was told to seal never starts in plain text.
-fn key(key: Option<Key>, enabled: Option<bool>) -> Result<Option<Key>, ConfigProblem> {
-    match (key, enabled) {
-        (None, Some(true)) => Err(ConfigProblem::new("key", "not set", A_KEY)),
-        (_, Some(false)) => Ok(None),
-        (key, _) => Ok(key),
-    }
+/// The key to seal with, and others to open with. A node that was told to seal never starts in plain
+/// text.
+fn keyring(
+    key: Option<Key>,
+    also: Vec<Key>,
+    enabled: Option<bool>,
+) -> Result<Option<Keyring>, ConfigProblem> {
+    let key = match (key, enabled) {
+        (_, Some(false)) => return Ok(None),
+        (None, Some(true)) => return Err(ConfigProblem::new("key", "not set", A_KEY)),
+        (None, None) if !also.is_empty() => {
+            let permitted = "set where also_open_with is: to seal with";
+            return Err(ConfigProblem::new("key", "not set", permitted));
+        }
+        (None, None) => return Ok(None),
+        (Some(key), _) => key,
+    };
+    let count = also.len();
+    also.into_iter().try_fold(Keyring::new(key), Keyring::with_opening).map(Some).map_err(|_full| {
+        ConfigProblem::new("also_open_with", format!("{count} keys"), "at most 4 keys")
+    })
 }
