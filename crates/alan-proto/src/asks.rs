@@ -4,7 +4,8 @@
 //! get one transmission; an extended member gets the request again until it answers, with growing
 //! pauses. So that it can tell a repetition from a request, asks are numbered densely per member,
 //! and each transmission says which is the lowest number that is still waited for (`served.rs` is
-//! the other side).
+//! the other side). Where the numbers begin is drawn by each life, far from those of others: in
+//! clear text, a late request of a former life looks like one of its successor but for that.
 //!
 //! A request id is the place of the request in its table (4 bytes) and 12 random bytes: found
 //! without a search, unguessable to who did not see it.
@@ -62,7 +63,8 @@ pub(crate) enum Full {
 /// What stands beside the id in a request to an extended member.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Numbering {
-    /// 1, 2, 3 … per member; after one that left, from where the numbers for all have come to.
+    /// Rises by one with each request to the member; for another member, it goes on from where the
+    /// highest of those who left has come to.
     pub(crate) number: u64,
     /// How far below `number` the lowest is that is waited for. If that is farther than can be
     /// said, the lowest one will not be executed any more: it ends by [`Asks::gone`].
@@ -137,12 +139,18 @@ pub(crate) struct Asks {
 
 impl Asks {
     /// Room for `max_requests`, about 100 bytes each, that wait for at most `max_asks` peers in
-    /// all, about 250 bytes each.
-    pub(crate) const fn new(max_requests: u32, max_asks: u32, hash_key: HashKey) -> Self {
+    /// all, about 250 bytes each. `draw` is random: the numbers begin there.
+    pub(crate) const fn new(
+        max_requests: u32,
+        max_asks: u32,
+        hash_key: HashKey,
+        draw: u64,
+    ) -> Self {
         Self {
             pending: Slab::new(max_requests),
             rows: Map::new(max_asks, hash_key),
-            members: Members::new(),
+            // Low enough never to run out, and not zero.
+            members: Members::new(draw / 2 + 1),
             strangers: List::new(Chain::Peer),
             timers: Timers::new(),
         }

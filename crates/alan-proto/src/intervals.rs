@@ -53,7 +53,6 @@ impl Intervals {
         self.held.back().map(|interval| interval.last)
     }
 
-    #[cfg(test)]
     pub(crate) const fn floor(&self) -> u64 {
         self.floor
     }

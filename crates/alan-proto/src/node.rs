@@ -229,7 +229,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let strangers = Strangers::new(config.stranger_budget, hash_key());
         let locks = Box::new(ClassicLocks::new(&config, (lock_hash_key.0, lock_hash_key.1)));
         let max_asks = config.max_requests.saturating_add(config.max_peers.saturating_mul(16));
-        let asks = Asks::new(config.max_requests, max_asks, hash_key());
+        let asks = Asks::new(config.max_requests, max_asks, hash_key(), rng.next_u64());
         let profile =
             Profile::new(&config.name, &config.metadata).expect("the configuration was validated");
         let mut node = Self {

@@ -1,16 +1,20 @@
 //! Which requests of one requester were executed here: each at most once, however often and in
 //! whatever order its datagrams come.
 //!
-//! A requester numbers its requests to this node 1, 2, 3 …, and says with each datagram which is
-//! the lowest number that it still waits for. Below that nothing is executed any more, and above
+//! A requester numbers its requests to this node one after the other, from where it says when it
+//! becomes a member, and says with each datagram which is the lowest number that it still waits for. Below that nothing is executed any more, and above
 //! it every number seen is remembered: not for a time, but for as long as it can come again.
 
 use crate::intervals::{Insert, Intervals};
+use crate::mutant::{Mutant, planted};
 
 /// How many intervals of seen numbers are remembered for one requester, 16 bytes each. It takes
 /// as many requests that were lost, and are still waited for, to fill them; whatever comes then is
 /// not executed until some of those have come.
 pub(crate) const INTERVAL_LIMIT: usize = 1_024;
+
+/// How far ahead of what was waited for last a request can be. What is farther is not of this life.
+const REACH: u64 = 1 << 32;
 
 /// What to do with a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +24,7 @@ pub(crate) enum Verdict {
     /// It was delivered before: repeat its answer, if there is one.
     Repeated,
     /// Its requester has said that it waits for it no longer, or it may have come before this
-    /// record began: it is never executed. Who asks all the same is to be told that there is no
+    /// record began, or it is one of a former life: it is never executed. Who asks all the same is to be told that there is no
     /// answer any more.
     Dead,
     /// There is no room to remember it. Do nothing: its requester sends it again.
@@ -52,7 +56,11 @@ impl Served {
     /// Judges the request `number`, whose requester still waits for it and for nothing below
     /// `number - behind`.
     pub(crate) fn receive(&mut self, number: u64, behind: u32) -> Verdict {
-        self.seen.raise_floor(number.saturating_sub(u64::from(behind)));
+        let lowest = number.saturating_sub(u64::from(behind));
+        if lowest.saturating_sub(self.seen.floor()) > REACH && !planted(Mutant::FormerRequest) {
+            return Verdict::Dead;
+        }
+        self.seen.raise_floor(lowest);
         match self.seen.insert(number) {
             Insert::New => Verdict::Execute,
             Insert::Known => Verdict::Repeated,
@@ -89,6 +97,16 @@ mod tests {
         assert_eq!(served.receive(5, 4), Verdict::Dead);
         assert_eq!(served.receive(4, 3), Verdict::Dead);
         assert_eq!(served.receive(6, 5), Verdict::Execute);
+    }
+
+    #[test]
+    fn a_late_request_of_a_former_life_is_dead_and_harms_no_other() {
+        for (own, former) in [(1_000, 1 << 40), (1 << 40, 1_000)] {
+            let mut served = Served::resume(own);
+            assert_eq!(served.receive(own, 0), Verdict::Execute);
+            assert_eq!(served.receive(former, 0), Verdict::Dead);
+            assert_eq!(served.receive(own + 1, 1), Verdict::Execute);
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub enum Message<'a> {
     SessionRequest {
         /// Ties the response to it.
         id: RequestId,
-        /// Its number among the sender's requests to the receiver, from 1.
+        /// Its number among the sender's requests to the receiver, not zero.
         number: u64,
         /// How far it is ahead of the lowest that the sender waits for; less than `number`.
         behind: u32,

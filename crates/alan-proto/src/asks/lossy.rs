@@ -86,7 +86,7 @@ impl World {
             events: BTreeMap::new(),
             sequence: 0,
             generator: ChaCha8Rng::seed_from_u64(seed),
-            asks: Asks::new(1_000, 1_000, HashKey(1, 2)),
+            asks: Asks::new(1_000, 1_000, HashKey(1, 2), 0),
             members,
             member,
             asked: 0,

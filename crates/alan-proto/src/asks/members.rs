@@ -24,8 +24,8 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub(super) const fn new() -> Self {
-        Self { members: Vec::new(), first_number: 1 }
+    pub(super) const fn new(first_number: u64) -> Self {
+        Self { members: Vec::new(), first_number }
     }
 
     /// The ask with the lowest number of those that this member has not answered.

@@ -26,7 +26,7 @@ struct Bench {
 impl Bench {
     fn new(max_requests: u32, max_asks: u32) -> Self {
         Self {
-            asks: Asks::new(max_requests, max_asks, HashKey(1, 2)),
+            asks: Asks::new(max_requests, max_asks, HashKey(1, 2), 0),
             members: Slab::new(1_000),
             generator: ChaCha8Rng::seed_from_u64(1),
             now: Instant::from_millis(1),
