@@ -186,7 +186,7 @@ fn a_field_that_reaches_past_the_block_is_refused() {
 
 #[test]
 fn a_needed_field_that_is_missing_is_named() {
-    for (place, name) in ["incarnation", "times", "view", "settings"].into_iter().enumerate() {
+    for (place, name) in ["incarnation", "time", "view", "configuration"].into_iter().enumerate() {
         let mut fields = NEEDED.to_vec();
         fields[place] = "fe 00";
         assert_eq!(decode_fields(&fields), bad(name, BlockFault::Missing));
@@ -214,7 +214,7 @@ fn an_optional_field_that_is_missing_is_missed_by_nobody() {
 
 #[test]
 fn a_known_field_that_is_there_twice_is_refused() {
-    let needed = NEEDED.into_iter().zip(["incarnation", "times", "view", "settings"]);
+    let needed = NEEDED.into_iter().zip(["incarnation", "time", "view", "configuration"]);
     for (field, name) in needed.chain(OPTIONAL) {
         let mut fields = needed_and(&OPTIONAL.map(|(field, _)| field));
         fields.push(field);
@@ -224,7 +224,7 @@ fn a_known_field_that_is_there_twice_is_refused() {
 
 #[test]
 fn a_known_field_of_another_length_is_refused() {
-    let names = ["incarnation", "times", "echo", "view", "settings"];
+    let names = ["incarnation", "time", "echo", "view", "configuration"];
     let names = names.into_iter().chain(["challenge", "answer", "channel", "next request"]);
     for ((kind, right), name) in (1_u8..).zip([8, 24, 20, 13, 12, 8, 8, 8, 8]).zip(names) {
         for len in (0..=u8::MAX).filter(|len| *len != right) {

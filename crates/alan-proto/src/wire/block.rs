@@ -51,10 +51,10 @@ impl Field {
 
 const PADDING: u8 = 0x00;
 const INCARNATION: Field = Field::new(0x01, "incarnation", 8);
-const TIMES: Field = Field::new(0x02, "times", 24);
+const TIMES: Field = Field::new(0x02, "time", 24);
 const ECHO: Field = Field::new(0x03, "echo", 20);
 const VIEW: Field = Field::new(0x04, "view", 13);
-const SETTINGS: Field = Field::new(0x05, "settings", 12);
+const SETTINGS: Field = Field::new(0x05, "configuration", 12);
 const CHALLENGE: Field = Field::new(0x06, "challenge", 8);
 const ANSWER: Field = Field::new(0x07, "answer", 8);
 const CHANNEL: Field = Field::new(0x08, "channel", 8);

@@ -23,7 +23,7 @@ pub enum DecodeError {
         field: &'static str,
     },
     /// A field has a value that it can't have.
-    #[error("the message has a {field} that it can't have")]
+    #[error("the message's {field} has a value that it can't have")]
     Invalid {
         /// The field.
         field: &'static str,

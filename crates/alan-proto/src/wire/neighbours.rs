@@ -2,6 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use thiserror::Error;
+
 use super::error::DecodeError;
 use super::reader::Reader;
 use super::writer::Writer;
@@ -138,8 +140,9 @@ const PAGE_BYTES: usize = 1_200 - 40 - 5;
 #[derive(Clone, Debug, Default)]
 pub struct PeerPageBuffer(heapless::Vec<u8, PAGE_BYTES>);
 
-/// There is no room for another entry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A page has no room for another entry: it is as it was, and the entry begins the next one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the page has no room for another entry")]
 pub struct PageFull;
 
 impl PeerPageBuffer {
@@ -149,7 +152,7 @@ impl PeerPageBuffer {
         Self(heapless::Vec::new())
     }
 
-    /// Adds an entry.
+    /// Adds an entry, or leaves the page as it was.
     pub fn push(&mut self, entry: &PeerEntry) -> Result<(), PageFull> {
         let start = self.0.len();
         let end = start + entry.encoded_len();
