@@ -134,6 +134,13 @@ mod tests {
     }
 
     #[test]
+    fn the_digest_is_the_one_that_the_protocol_says() {
+        let mut digest = Digest::default();
+        digest.toggle(life(0x0123_4567_89ab_cdef));
+        assert_eq!(digest.get(), 0x87cb_fbfe_8902_2cea);
+    }
+
+    #[test]
     fn who_teaches_nothing_is_asked_less_and_less() {
         let mut exchange = Exchange::default();
         let mut now = Instant::from_millis(1);
