@@ -240,6 +240,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             SignOfLife::Heartbeat => self.prove(member, peer),
         }
         self.tell_profile(member);
+        self.compare_views(member, block);
         Ok(())
     }
 
