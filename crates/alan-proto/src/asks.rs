@@ -189,12 +189,12 @@ impl Asks {
         deadline: Option<Instant>,
         rng: &mut impl Rng,
     ) -> Result<Option<RequestId>, Full> {
-        let request = self.begin(rng)?;
-        self.add_all(now, request, addressees)?;
-        if self.get(request).asks.is_empty() {
-            self.finish(request);
+        let mut addressees = addressees.peekable();
+        if addressees.peek().is_none() {
             return Ok(None);
         }
+        let request = self.begin(rng)?;
+        self.add_all(now, request, addressees)?;
         Ok(Some(self.arm_deadline(request, deadline)))
     }
 
