@@ -99,9 +99,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let known = self.membership.find(&from);
         let effort = self.budget(known, from)?;
         let opening = self.envelope.open(datagram, effort);
-        if opening.trials > 1 {
-            self.strangers.charge(self.now, from.ip(), opening.trials - 1);
-        }
+        let origin = opening.outcome.as_ref().ok().map(|opened| opened.origin);
+        self.charge(known, from, origin, opening.trials);
         let opened = opening.outcome.map_err(|unopened| self.judge_unopened(unopened))?;
         let source = Source { from, known, origin: opened.origin, len: opened.message.len() };
         let message = Message::decode(opened.message).map_err(|error| match error {
@@ -119,6 +118,27 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             None => Err(Rejection::OverBudget),
             Some(_) if self.strangers.has_budget(self.now, from.ip()) => Ok(Effort::Full),
             Some(_) => Ok(Effort::SessionsOnly),
+        }
+    }
+
+    /// Has the source pay for the trials: what a member sealed costs nothing; somebody who only
+    /// uses its address pays, and so does a stranger, who has paid for the first one already.
+    fn charge(
+        &mut self,
+        known: Option<Handle>,
+        from: SocketAddr,
+        origin: Option<Origin>,
+        trials: u8,
+    ) {
+        let is_classic = known.is_some_and(|known| self.membership.life(known).is_none());
+        let units = match origin {
+            Some(Origin::Member(_)) => 0,
+            Some(_) if is_classic => 0,
+            _ if known.is_some() => trials,
+            _ => trials.saturating_sub(1),
+        };
+        if units > 0 {
+            self.strangers.charge(self.now, from.ip(), units);
         }
     }
 
