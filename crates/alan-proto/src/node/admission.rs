@@ -126,7 +126,10 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let (now, own) = (self.now, self.incarnation);
         let life = self.membership.life_mut(member).ok_or(Rejection::NotMember)?;
         life.hear(now, block, own).map_err(|Late| Rejection::Late)?;
-        if let Some(channel) = block.channel {
+        // A handshake opens at whoever has the key: one that was for somebody else names the channel
+        // for that one.
+        let is_for_us = block.echo.is_some_and(|echo| echo.incarnation == own);
+        if let Some(channel) = block.channel.filter(|_| is_for_us) {
             life.has_channel = true;
             self.envelope.announced(member.index(), channel);
         }
