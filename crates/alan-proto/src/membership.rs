@@ -147,6 +147,13 @@ impl Membership {
         self.digest.get()
     }
 
+    /// The digest of whoever has the same members, but not `life`, which is this node.
+    pub(crate) fn digest_without(&self, life: Incarnation) -> u64 {
+        let mut digest = self.digest;
+        digest.toggle(life);
+        digest.get()
+    }
+
     /// The member that has this address, as its first or as an alias.
     pub(crate) fn find(&self, addr: &SocketAddr) -> Option<Handle> {
         self.peers.find(addr).or_else(|| self.aliases.get(addr).copied())

@@ -243,7 +243,10 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             SignOfLife::Heartbeat => self.prove(member, peer),
         }
         self.tell_profile(member);
-        self.compare_views(member, block);
+        // Where it knows all that we know, it only has not had us as a member yet.
+        if block.view.members != self.membership.digest_without(self.incarnation) {
+            self.compare_views(member, block);
+        }
         Ok(())
     }
 
