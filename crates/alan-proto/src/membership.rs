@@ -387,7 +387,8 @@ impl Membership {
     ///
     /// Silence is this node's own measure. The word of others lets a member stay for up to two
     /// timeouts in all; and who hears nobody at all suspects itself first, and waits half as long
-    /// again (Lifeguard: Dadgar, Phillips and Currey, 2018).
+    /// again (Lifeguard: Dadgar, Phillips and Currey, 2018). A classic peer can't be asked whether
+    /// it is there, so it has its timeout and no more.
     pub(crate) fn silence(&self, now: Instant, member: Handle) -> Option<Silence> {
         let peer = self.at(member)?;
         let since = peer.last_heard + (self.excused - peer.excused_before);
@@ -396,7 +397,7 @@ impl Membership {
             ends = ends.max((vouched + self.timeout).min(since + self.timeout * 2));
         }
         let deaf = now.saturating_since(self.any_heard) > self.interval * 2;
-        if deaf && self.len() > 1 {
+        if deaf && self.len() > 1 && peer.life.is_some() {
             ends = ends.max(since + self.timeout * 3 / 2);
         }
         Some(Silence { since, ends })
