@@ -54,7 +54,7 @@ pub(crate) struct Peer {
     /// next one, nothing else that comes from there without a session is taken for its sign of
     /// life.
     contradicted: bool,
-    aliases: heapless::Vec<SocketAddr, ALIAS_LIMIT>,
+    pub(crate) aliases: heapless::Vec<SocketAddr, ALIAS_LIMIT>,
     /// Where to send to it: its address, or the alias from which it is heard while that is quiet.
     path: SocketAddr,
     path_heard: Instant,
@@ -206,6 +206,11 @@ impl Membership {
     /// Under which addresses the member is reached beside the one that names it.
     pub(crate) fn aliases(&self, member: Handle) -> &[SocketAddr] {
         self.at(member).map_or(&[], |peer| &peer.aliases)
+    }
+
+    /// All addresses at which the member is reached, the one that names it first.
+    pub(crate) fn addresses(&self, member: Handle) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addr(member).into_iter().chain(self.aliases(member).iter().copied())
     }
 
     pub(crate) fn has_address(&self, member: Handle, addr: &SocketAddr) -> bool {

@@ -438,10 +438,12 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.update_quorum();
         self.locks.peer_left(self.now, addr, &mut self.rng);
         self.collect_lock_outputs();
-        if why == LeaveReason::Silent && removed.life.is_some() {
-            self.look_for(addr, super::LOST_PATIENCE);
-        } else if let Some(candidate) = self.discovery.find(&addr) {
-            self.arm_join(candidate);
+        for addr in core::iter::once(addr).chain(removed.aliases) {
+            if why == LeaveReason::Silent && removed.life.is_some() {
+                self.look_for(addr, super::LOST_PATIENCE);
+            } else if let Some(candidate) = self.discovery.find(&addr) {
+                self.arm_join(candidate);
+            }
         }
     }
 

@@ -75,7 +75,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             return;
         }
         self.outbox.push(Queued::Ping { member });
-        for &to in self.membership.aliases(member) {
+        let path = self.membership.path(member);
+        for to in self.membership.addresses(member).filter(|to| Some(*to) != path) {
             self.outbox.push(Queued::Join { to });
         }
         if silent_for < step * INDIRECT {
