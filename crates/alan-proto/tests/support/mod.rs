@@ -1,6 +1,8 @@
 //! A handful of nodes on a virtual network in virtual time: jumps from one event to the next.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+mod hand_made;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +15,9 @@ use alan_proto::{
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
+
+#[allow(unused_imports, reason = "each test file uses its own part of this")]
+pub(crate) use hand_made::HandMadePeer;
 
 pub(crate) type TestNode = Node<AnyEnvelope, ChaCha8Rng>;
 
@@ -53,6 +58,12 @@ pub(crate) struct Cluster {
     /// Datagrams for which this says false are lost.
     pub(crate) passes: Box<dyn FnMut(&Datagram) -> bool>,
     pub(crate) latency: Duration,
+    /// Which of its addresses a node sends from: given its first one, and where it sends to.
+    pub(crate) source: Box<dyn Fn(SocketAddr, SocketAddr) -> SocketAddr>,
+    /// Further addresses at which nodes are reached, each with the node's first one.
+    pub(crate) also_at: BTreeMap<SocketAddr, SocketAddr>,
+    /// Nodes whose process is stopped, each with what waits in its socket.
+    stopped: BTreeMap<SocketAddr, Vec<Datagram>>,
     wire: BTreeMap<(Instant, u64), Datagram>,
     sequence: u64,
     seed: u64,
@@ -78,6 +89,9 @@ impl Cluster {
             sent: Vec::new(),
             passes: Box::new(|_| true),
             latency: Duration::from_millis(1),
+            source: Box::new(|node, _| node),
+            also_at: BTreeMap::new(),
+            stopped: BTreeMap::new(),
             wire: BTreeMap::new(),
             sequence: 0,
             seed,
@@ -85,10 +99,21 @@ impl Cluster {
     }
 
     pub(crate) fn start_with(&mut self, at: SocketAddr, config: Config, envelope: AnyEnvelope) {
+        self.start_at(self.wall(), at, config, envelope);
+    }
+
+    /// Starts a node whose machine has this wall clock.
+    pub(crate) fn start_at(
+        &mut self,
+        wall: HybridTime,
+        at: SocketAddr,
+        config: Config,
+        envelope: AnyEnvelope,
+    ) {
         self.seed += 1;
         let generator = ChaCha8Rng::seed_from_u64(self.seed);
-        let node = Node::new(config, envelope, generator, self.now, self.wall())
-            .expect("a valid configuration");
+        let node =
+            Node::new(config, envelope, generator, self.now, wall).expect("a valid configuration");
         let running = Running {
             node,
             actions: Vec::new(),
@@ -111,9 +136,18 @@ impl Cluster {
 
     /// Starts nodes at 127.0.0.1 … `count` that all discover each other, and lets them meet.
     pub(crate) fn start_mesh(&mut self, count: u8, config: &Config) {
+        self.start_mesh_of(count, config, plain);
+    }
+
+    pub(crate) fn start_mesh_of(
+        &mut self,
+        count: u8,
+        config: &Config,
+        envelope: impl Fn() -> AnyEnvelope,
+    ) {
         let all: Vec<_> = (1..=count).map(addr).collect();
         for &at in &all {
-            self.start_with(at, config.clone(), plain());
+            self.start_with(at, config.clone(), envelope());
         }
         for &at in &all {
             self.discover(at, &all);
@@ -123,6 +157,23 @@ impl Cluster {
 
     pub(crate) fn discover(&mut self, at: SocketAddr, addresses: &[SocketAddr]) {
         self.with(at, |node, now, _| node.handle_discovery(now, addresses));
+    }
+
+    /// Stops the node's process: what arrives waits in its socket.
+    pub(crate) fn stop(&mut self, at: SocketAddr) {
+        self.stopped.insert(at, Vec::new());
+    }
+
+    /// Lets the node's process go on: it reads what waits, and then does what is due.
+    pub(crate) fn resume(&mut self, at: SocketAddr) {
+        for datagram in self.stopped.remove(&at).unwrap_or_default() {
+            self.arrive(datagram);
+        }
+    }
+
+    /// Takes what waits in the socket of a stopped node away from it.
+    pub(crate) fn lose_waiting(&mut self, at: SocketAddr) -> usize {
+        self.stopped.get_mut(&at).map(std::mem::take).unwrap_or_default().len()
     }
 
     pub(crate) fn crash(&mut self, at: SocketAddr) -> Running {
@@ -163,11 +214,11 @@ impl Cluster {
     }
 
     pub(crate) fn send_to(&mut self, at: SocketAddr, to: SocketAddr, payload: &[u8]) {
-        let bytes = self.with(at, |node, now, buffer| {
+        let (to, bytes) = self.with(at, |node, now, buffer| {
             let transmit = node.send_to(now, to, payload, buffer).expect("it can be sent");
-            buffer[..transmit.len].to_vec()
+            (transmit.to, buffer[..transmit.len].to_vec())
         });
-        self.inject(at, to, &bytes);
+        self.send(at, to, &bytes);
     }
 
     pub(crate) fn request(
@@ -177,12 +228,12 @@ impl Cluster {
         payload: &[u8],
         deadline: Option<Instant>,
     ) -> RequestId {
-        let (id, bytes) = self.with(at, |node, now, buffer| {
+        let (id, to, bytes) = self.with(at, |node, now, buffer| {
             let (id, transmit) =
                 node.request(now, to, payload, deadline, buffer).expect("it can be sent");
-            (id, buffer[..transmit.len].to_vec())
+            (id, transmit.to, buffer[..transmit.len].to_vec())
         });
-        self.inject(at, to, &bytes);
+        self.send(at, to, &bytes);
         self.nodes.get_mut(&at).expect("it runs").payloads.insert(id, payload.to_vec());
         id
     }
@@ -209,11 +260,11 @@ impl Cluster {
         request: RequestId,
         payload: &[u8],
     ) {
-        let bytes = self.with(at, |node, now, buffer| {
+        let (path, bytes) = self.with(at, |node, now, buffer| {
             let transmit = node.reply(now, to, request, payload, buffer).expect("it can be sent");
-            buffer[..transmit.len].to_vec()
+            (transmit.to, buffer[..transmit.len].to_vec())
         });
-        self.inject(at, to, &bytes);
+        self.send(at, path, &bytes);
         let running = self.nodes.get_mut(&at).expect("it runs");
         running.answers.answered(to, request, payload.to_vec());
     }
@@ -245,14 +296,25 @@ impl Cluster {
             }
         }
         for (to, bytes) in out {
-            self.inject(at, to, &bytes);
+            self.send(at, to, &bytes);
         }
+    }
+
+    fn send(&mut self, at: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let from = (self.source)(at, to);
+        self.inject(from, to, bytes);
+    }
+
+    fn is_due(&self, at: SocketAddr, running: &Running) -> bool {
+        let deadline = running.node.poll_timeout();
+        deadline.is_some_and(|deadline| deadline.at <= self.now) && !self.stopped.contains_key(&at)
     }
 
     /// The next moment at which anything happens.
     fn next_moment(&self) -> Option<Instant> {
         let arrival = self.wire.keys().next().map(|(at, _)| *at);
-        let timeouts = self.nodes.values().filter_map(|running| running.node.poll_timeout());
+        let awake = self.nodes.iter().filter(|(at, _)| !self.stopped.contains_key(at));
+        let timeouts = awake.filter_map(|(_, running)| running.node.poll_timeout());
         timeouts.map(|deadline| deadline.at).chain(arrival).min()
     }
 
@@ -270,13 +332,9 @@ impl Cluster {
             let datagram = entry.remove();
             self.arrive(datagram);
         }
-        let now = self.now;
-        let due: Vec<_> = self
-            .nodes
-            .iter()
-            .filter(|(_, running)| running.node.poll_timeout().is_some_and(|d| d.at <= now))
-            .map(|(at, _)| *at)
-            .collect();
+        let nodes = self.nodes.iter();
+        let due = nodes.filter(|(at, running)| self.is_due(**at, running)).map(|(at, _)| *at);
+        let due: Vec<_> = due.collect();
         for at in due {
             self.with(at, |node, now, _| node.handle_timeout(now));
         }
@@ -284,7 +342,11 @@ impl Cluster {
     }
 
     fn arrive(&mut self, mut datagram: Datagram) {
-        let Some(running) = self.nodes.get_mut(&datagram.to) else {
+        let at = *self.also_at.get(&datagram.to).unwrap_or(&datagram.to);
+        if let Some(waiting) = self.stopped.get_mut(&at) {
+            return waiting.push(datagram);
+        }
+        let Some(running) = self.nodes.get_mut(&at) else {
             return;
         };
         let delivery = running.node.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
@@ -306,14 +368,14 @@ impl Cluster {
                 running.answers.opened(*from, *request);
             }
             Some(Delivered::Repeated { from, request }) => {
-                let (at, from, request) = (datagram.to, *from, *request);
+                let (from, request) = (*from, *request);
                 self.answer_again(at, from, request);
                 return;
             }
             _ => {}
         }
         running.deliveries.extend(delivered);
-        self.drain(datagram.to);
+        self.drain(at);
     }
 
     fn answer_again(&mut self, at: SocketAddr, to: SocketAddr, request: RequestId) {
