@@ -92,14 +92,15 @@ impl Life {
         life
     }
 
-    /// Takes note of a control message. `own` is our incarnation.
+    /// Takes note of a control message. `own` is our incarnation. Of two with one stamp, made in
+    /// one instant, the second to arrive counts, too: it may say more.
     pub(crate) fn hear(
         &mut self,
         now: Instant,
         block: &SessionBlock,
         own: Incarnation,
     ) -> Result<(), Late> {
-        if block.times.sent_at <= self.newest {
+        if block.times.sent_at < self.newest {
             return Err(Late);
         }
         self.newest = block.times.sent_at;
