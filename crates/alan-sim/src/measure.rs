@@ -44,8 +44,8 @@ pub struct Mesh {
     pub datagrams: f64,
     /// Bytes of these, without IP and UDP headers.
     pub bytes: f64,
-    /// How long after a crash the first and the last of the others knew it; `None` if that took
-    /// longer than half a minute.
+    /// How long after a crash the last of the others knew it; `None` if that took
+    /// longer than half a minute. Who did not have it as a member does not count.
     pub crash_seen: Option<Duration>,
     /// How often a node that was there was declared dead, from the start until the crash was seen.
     pub false_deaths: u64,
@@ -69,10 +69,9 @@ pub fn mesh(nodes: u16, lost: PerMille, seed: u64) -> Mesh {
     let after = *world.stats();
 
     let (victim, crash) = (Place(0), world.now());
-    world.kill(victim);
-    let others = usize::from(nodes) - 1;
+    let mourners = world.kill(victim);
     let give_up = crash + MOURNING;
-    let all_told = |world: &World<'_>| world.meter().all_told(victim, others);
+    let all_told = |world: &World<'_>| world.meter().all_told(victim, mourners);
     while all_told(&world).is_none() && world.now() < give_up && world.step() {}
     Mesh {
         nodes,
@@ -148,7 +147,8 @@ pub fn flooded(what: Flood, sealed: bool, lasts: Duration, seed: u64) -> Flooded
     while world.now() < end && world.step() {
         most_members = most_members.max(world.members(Place(0)));
     }
-    let RunStats { sent: datagrams, false_deaths, received, .. } = *world.stats();
+    let RunStats { sent: datagrams, false_deaths, .. } = *world.stats();
+    let received = world.meter().messages();
     Flooded { what, sealed, datagrams, most_members, false_deaths, messages, received }
 }
 

@@ -178,10 +178,14 @@ impl<'p> World<'p> {
         self.hosts[node.index()].usage().map_or(0, |usage| usage.peers)
     }
 
-    /// A node dies at once and for good, beside what the plan says.
-    pub(crate) fn kill(&mut self, node: Place) {
+    /// A node dies at once and for good, beside what the plan says. How many have it as a member.
+    pub(crate) fn kill(&mut self, node: Place) -> usize {
         self.meter.forget_departures();
+        let victim = self.hosts[node.index()].address();
+        let others = self.hosts.iter().filter_map(|host| host.node.as_ref());
+        let mourners = others.filter(|other| other.member(victim).is_some()).count();
         self.crash(node, None);
+        mourners
     }
 
     fn happen(&mut self, due: Due) {

@@ -76,7 +76,10 @@ impl Flights {
     }
 
     pub(super) fn recycle(&mut self, flight: Flight) {
-        self.buffers.push(flight.bytes);
+        // Attackers bring buffers of their own: no more are kept than were ever under way at once.
+        if self.buffers.len() < self.slots.len() {
+            self.buffers.push(flight.bytes);
+        }
     }
 }
 

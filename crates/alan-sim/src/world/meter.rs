@@ -13,11 +13,18 @@ pub(crate) struct Meter {
     met: Option<Moment>,
     /// How many nodes told of each that it left, and when the latest did.
     left: Vec<(usize, Moment)>,
+    messages: u64,
 }
 
 impl Meter {
     pub(super) fn new(nodes: usize) -> Self {
-        Self { nodes, memberships: 0, met: None, left: vec![(0, Moment::START); nodes] }
+        Self {
+            nodes,
+            memberships: 0,
+            met: None,
+            left: vec![(0, Moment::START); nodes],
+            messages: 0,
+        }
     }
 
     pub(super) fn on_event(&mut self, at: Moment, event: PeerEvent) {
@@ -34,6 +41,15 @@ impl Meter {
         if self.memberships == self.nodes * (self.nodes - 1) && self.met.is_none() {
             self.met = Some(at);
         }
+    }
+
+    pub(super) const fn on_message(&mut self) {
+        self.messages += 1;
+    }
+
+    /// How many payloads of simulated users were delivered.
+    pub(crate) const fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// When every node of the plan first had every other as a member. Only where none has ended
