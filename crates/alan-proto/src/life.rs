@@ -150,15 +150,18 @@ impl Life {
         (echo, Some(owed.challenge))
     }
 
-    /// We prove ourselves to it, from now on until it is known to have us as a member. Gives
-    /// whether that was under way already.
-    pub(crate) fn expect_confirmation(&mut self, now: Instant, to: SocketAddr) -> bool {
+    /// We prove ourselves to it, from now on until it is known to have us as a member. Gives where
+    /// that was under way already.
+    pub(crate) fn expect_confirmation(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+    ) -> Option<SocketAddr> {
         if let Some(confirmation) = &mut self.confirmation {
-            confirmation.to = to;
-            return true;
+            return Some(core::mem::replace(&mut confirmation.to, to));
         }
         self.confirmation = Some(Confirmation { since: now, to, attempts: 0, timer: None });
-        false
+        None
     }
 
     /// Where we prove ourselves to it.
