@@ -102,7 +102,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let opening = self.envelope.open(datagram, effort);
         let origin = opening.outcome.as_ref().ok().map(|opened| opened.origin);
         self.charge(known, from, origin, opening.trials);
-        let opened = opening.outcome.map_err(|unopened| self.judge_unopened(unopened, is_former_life))?;
+        let opened =
+            opening.outcome.map_err(|unopened| self.judge_unopened(unopened, is_former_life))?;
         let source = Source { from, known, origin: opened.origin, len: opened.message.len() };
         let message = Message::decode(opened.message).map_err(|error| match error {
             DecodeError::UnknownType(_) => Rejection::UnknownType,
