@@ -8,7 +8,7 @@ mod bench;
 use bench::Bench;
 use step::{Step, Words};
 
-pub(crate) use step::write_datagram;
+pub(crate) use step::{write_datagram, write_extended, write_introduction};
 
 use crate::input::Input;
 
@@ -32,4 +32,25 @@ fn play(bytes: &[u8]) -> (u64, u64) {
         bench.take(&Step::read(&mut input));
     }
     bench.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_becomes_a_member_and_its_messages_count_sealed_or_not() {
+        for kind in [0, 1] {
+            let mut bench = Bench::new(kind, 7);
+            let mut bytes = Vec::new();
+            write_introduction(&mut bytes, 1, 2);
+            write_extended(&mut bytes, 1, 2, 0, 0);
+            let mut input = Input::new(&bytes);
+            while !input.is_over() {
+                bench.take(&Step::read(&mut input));
+            }
+            assert!(bench.is_known_by_session(), "of kind {kind}");
+            assert_eq!(bench.rejected(), 0, "of kind {kind}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use serde_json::Value;
 
 use crate::input::PAUSES;
-use crate::node::write_datagram;
+use crate::node::{write_datagram, write_extended, write_introduction};
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -33,7 +33,7 @@ pub fn made(target: &str) -> Vec<Vec<u8>> {
     match target {
         "decoder" => messages().into_iter().chain(examples()).collect(),
         "envelope" => datagrams(),
-        "node" => conversations().into_iter().chain(lone_messages()).collect(),
+        "node" => conversations().into_iter().chain(lone_messages()).chain(members()).collect(),
         "pair" => (0..3).map(|kind| vec![kind]).collect(),
         "config" => SETTINGS.iter().map(|text| text.as_bytes().to_vec()).collect(),
         other => panic!("there is no target {other}"),
@@ -101,6 +101,24 @@ fn lone_messages() -> Vec<Vec<u8>> {
         let mut seed = vec![0, 7];
         write_datagram(&mut seed, 1, &join, true);
         write_datagram(&mut seed, 1, &message, true);
+        seed
+    });
+    seeds.collect()
+}
+
+/// Two lives become members of a node, in clear text and sealed, and say each of what members say.
+fn members() -> Vec<Vec<u8>> {
+    let seeds = [0, 1].into_iter().flat_map(|kind| (0..12).map(move |said| (kind, said)));
+    let seeds = seeds.map(|(kind, said)| {
+        let mut seed = vec![kind, 7];
+        write_introduction(&mut seed, 1, 2);
+        write_introduction(&mut seed, 2, 3);
+        for small in [1, 2, 2, 18] {
+            write_extended(&mut seed, 1, 2, said, small);
+        }
+        // A request to the first, its response, and time for repetitions.
+        seed.extend([196, 1, 8, 140, 7]);
+        write_extended(&mut seed, 1, 2, 2, 0);
         seed
     });
     seeds.collect()

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A mutant is caught by a test that fails with it and passes without it, on the same seeds; and
-//! it must pass the smoke test, or it would be too plain to prove anything. Names of mutants as
-//! arguments run only those.
+//! it must pass the smoke test, or it would be too plain to prove anything. The first detector that
+//! finds a mutant is enough. Names of mutants as arguments run only those, with all detectors.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -19,14 +19,18 @@ use std::thread;
 use alan_proto::mutant;
 use serde_json::Value;
 
-/// Test binaries of the core and of this crate.
+/// Test binaries of the core and of this crate, the quick ones first.
 const SMOKE: &str = "smoke";
-const DETECTORS: [&str; 7] = [
-    "model_membership",
-    "model_requests",
-    "model_locks",
-    "hostile",
+const DETECTORS: [&str; 11] = [
     "wire_block",
+    "requests",
+    "envelope_sessions",
+    "hostile",
+    "model_requests",
+    "model_membership",
+    "model_locks",
+    "membership",
+    "requests_lossy",
     "replay",
     "simulated",
 ];
@@ -52,7 +56,7 @@ fn main() -> ExitCode {
     let binaries = build();
     // The core as it is comes first: it must pass everything.
     let runs: Vec<_> = [None].into_iter().chain(mutants.map(Some)).collect();
-    let verdicts = judge_all(&runs, &binaries);
+    let verdicts = judge_all(&runs, &binaries, !chosen.is_empty());
 
     let mut fine = true;
     for (mutant, verdict) in runs.iter().zip(&verdicts) {
@@ -94,7 +98,8 @@ fn build() -> Vec<Binary> {
     assert!(built.status.success(), "the tests can be built");
     let lines = built.stdout.split(|&byte| byte == b'\n');
     let messages = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let binaries: Vec<_> = messages.filter_map(|message| binary(&message)).collect();
+    let mut binaries: Vec<_> = messages.filter_map(|message| binary(&message)).collect();
+    binaries.sort_by_key(|binary| DETECTORS.iter().position(|name| *name == binary.name));
     assert_eq!(binaries.len(), 1 + DETECTORS.len(), "each test was built");
     binaries
 }
@@ -112,7 +117,7 @@ fn binary(message: &Value) -> Option<Binary> {
 }
 
 /// As many at a time as there are cores; the verdicts in the order of the runs.
-fn judge_all(runs: &[Option<&str>], binaries: &[Binary]) -> Vec<Verdict> {
+fn judge_all(runs: &[Option<&str>], binaries: &[Binary], thorough: bool) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
@@ -121,7 +126,7 @@ fn judge_all(runs: &[Option<&str>], binaries: &[Binary]) -> Vec<Verdict> {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(run) = runs.get(number) else { return };
-                    let verdict = judge(*run, binaries);
+                    let verdict = judge(*run, binaries, thorough);
                     verdicts.lock().expect("no judge panics").insert(number, verdict);
                 }
             });
@@ -130,9 +135,14 @@ fn judge_all(runs: &[Option<&str>], binaries: &[Binary]) -> Vec<Verdict> {
     verdicts.into_inner().expect("no judge panics").into_values().collect()
 }
 
-fn judge(mutant: Option<&str>, binaries: &[Binary]) -> Verdict {
+/// The core as it is meets all detectors.
+fn judge(mutant: Option<&str>, binaries: &[Binary], thorough: bool) -> Verdict {
     let mut verdict = Verdict { passes_smoke: false, caught_by: BTreeMap::new() };
     for binary in binaries {
+        let caught = !verdict.caught_by.is_empty();
+        if caught && mutant.is_some() && !thorough {
+            break;
+        }
         let failed = failures(mutant, binary);
         if binary.name == SMOKE {
             verdict.passes_smoke = failed.is_empty();

@@ -54,12 +54,12 @@ fn envelope_holds_for_its_seeds_and_for_random_alterations() {
 
 #[test]
 fn node_holds_for_its_seeds_and_for_random_histories() {
-    replay("node", 1_000);
+    replay("node", 300);
 }
 
 #[test]
 fn pair_holds_for_its_seeds_and_for_random_attacks() {
-    replay("pair", 250);
+    replay("pair", 100);
 }
 
 #[test]

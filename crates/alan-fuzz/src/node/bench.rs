@@ -7,7 +7,7 @@ use std::time::Duration;
 use alan_proto::envelope::{AnyEnvelope, Key};
 use alan_proto::lock::Repairs;
 use alan_proto::wire::{
-    Control, LockMessage, LockMessageKind, Message, Settings, SessionBlock, Times, View,
+    Control, LockMessage, LockMessageKind, Message, SessionBlock, Settings, Times, View,
 };
 use alan_proto::{Action, Config, Delivery, HybridTime, Instant, LockId, Node, RequestId};
 use rand_chacha::ChaCha8Rng;
@@ -113,6 +113,17 @@ impl Bench {
         assert_eq!((usage.requests, usage.locks, usage.lock_callers), (0, 0, 0));
         assert_eq!((self.watch.pending_requests(), self.watch.waiting_calls()), (0, 0));
         (self.transcript.finish(), state)
+    }
+
+    /// Whether there is a member, which is extended.
+    #[cfg(test)]
+    pub(super) fn is_known_by_session(&self) -> bool {
+        self.node.members().any(|peer| peer.incarnation.is_some())
+    }
+
+    #[cfg(test)]
+    pub(super) fn rejected(&self) -> u64 {
+        self.node.stats().rejected_in_all()
     }
 
     fn leave_cluster(&mut self) {

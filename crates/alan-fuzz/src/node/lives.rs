@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use alan_proto::envelope::{AnyEnvelope, Effort, Envelope, Origin, Recipient};
 use alan_proto::wire::{
-    Challenge, Control, Echo, Message, PeerEntry, PeerPageBuffer, Settings, Probe, ProbeStage,
-    Profile, Role, SessionBlock, Times, View,
+    Challenge, Control, Echo, Message, PeerEntry, PeerPageBuffer, Probe, ProbeStage, Profile, Role,
+    SessionBlock, Settings, Times, View,
 };
 use alan_proto::{HybridTime, Incarnation, Instant, RequestId};
 use rand_chacha::ChaCha8Rng;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::lives::LIVES;
+use super::lives::{LIVES, manner};
 use crate::input::{ADDRESSES, Input, KEYS, PAUSES};
 
 /// One thing that happens to the node. Numbers name addresses, keys and what came up before, the
@@ -162,4 +162,18 @@ pub(crate) fn write_datagram(out: &mut Vec<u8>, from: u8, bytes: &[u8], as_messa
     let len = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
     out.extend([0, from, if as_message { 16 } else { 0 }, len]);
     out.extend_from_slice(&bytes[..usize::from(len)]);
+}
+
+/// The steps by which a life becomes a member, from the address of this number: it asks, returns
+/// what it is asked in turn, and tells its channel.
+pub(crate) fn write_introduction(out: &mut Vec<u8>, from: u8, life: u8) {
+    let asks = manner::CHALLENGE | manner::REQUESTS;
+    for how in [asks, asks | manner::ANSWER, asks | manner::ANSWER | manner::CHANNEL] {
+        out.extend([0, from, 52, 0, 0, life, how]);
+    }
+}
+
+/// A message of an extended member, from this address: its kind and what there is to be chosen.
+pub(crate) fn write_extended(out: &mut Vec<u8>, from: u8, life: u8, kind: u8, small: u8) {
+    out.extend([0, from, 150, life - 2, 1, kind, 0, small]);
 }

@@ -49,6 +49,24 @@ fn a_life_that_has_not_proven_itself_replaces_nobody() {
 }
 
 #[test]
+fn a_life_whose_challenge_is_older_than_what_its_successor_has_proven_replaces_nobody() {
+    let mut cluster = Cluster::new(24);
+    cluster.start(addr(1));
+    let mut former = HandMadePeer::new(addr(9), 7);
+    let join = former.join();
+    cluster.speak(&mut former, addr(1), &join);
+    let proof = former.proof();
+    // It dies with its proof under way; the next life at its address is quicker.
+    cluster.run_for(SECOND);
+    let mut peer = HandMadePeer::new(addr(9), 8);
+    cluster.introduce(&mut peer, addr(1));
+    cluster.inject(addr(9), addr(1), &proof);
+    cluster.run_for(SECOND);
+    assert_eq!(peer_events(&cluster, addr(1)), [joined(addr(9), 8)]);
+    assert_eq!(rejected(&cluster, addr(1), Rejection::FormerIncarnation), 1);
+}
+
+#[test]
 fn a_member_whose_address_somebody_else_speaks_from_is_not_kept_alive_by_that() {
     let mut cluster = Cluster::new(11);
     cluster.start(addr(1));
