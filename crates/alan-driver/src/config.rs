@@ -12,6 +12,8 @@
 //! | `bind` | `ALAN_BIND` | 0.0.0.0 |
 //! | `key` | `ALAN_KEY`, in base64 or hexadecimal | none: plain text |
 //! | `key_file` | `ALAN_KEY_FILE` | |
+//! | `passphrase` (feature `passphrase`) | `ALAN_PASSPHRASE`, in place of a key | |
+//! | `cluster_name` (feature `passphrase`) | `ALAN_CLUSTER_NAME`, needed with a passphrase | |
 //! | `security_enabled` | `ALAN_SECURITY_ENABLED` | whether there is a key |
 //! | `cluster_size` | `ALAN_CLUSTER_SIZE` | 0: no quorum |
 //! | `buffer_size` | `ALAN_BUFFER_SIZE` | 4,096 bytes |
@@ -29,6 +31,8 @@
 mod environment;
 mod key;
 mod layer;
+#[cfg(feature = "passphrase")]
+pub mod passphrase;
 mod problem;
 mod settings;
 mod value;

@@ -16,6 +16,8 @@ use alan_proto::envelope::Key;
 
 use super::environment::key_from_variable;
 use super::key::{A_KEY, key_from_text, key_problem, read_key_file};
+#[cfg(feature = "passphrase")]
+use super::passphrase::Passphrase;
 use super::{ConfigProblem, QueueFull};
 use crate::discovery::Discover;
 use crate::socket::KERNEL_BUFFER;
@@ -29,7 +31,9 @@ pub struct Settings {
     bind: IpAddr,
     places: Option<Places>,
     refresh_interval: Option<Duration>,
-    key: Option<Key>,
+    secret: Option<Secret>,
+    #[cfg(feature = "passphrase")]
+    cluster_name: Option<String>,
     security_enabled: Option<bool>,
     queue_size: usize,
     queue_bytes: usize,
@@ -38,6 +42,14 @@ pub struct Settings {
     kernel_buffer: usize,
     /// The fields whose present value came from an environment variable.
     from_environment: BTreeSet<&'static str>,
+}
+
+/// What to seal with.
+#[derive(Debug)]
+enum Secret {
+    Key(Key),
+    #[cfg(feature = "passphrase")]
+    Passphrase(Passphrase),
 }
 
 /// Where other nodes may be.
@@ -54,7 +66,9 @@ impl Default for Settings {
             bind: Ipv4Addr::UNSPECIFIED.into(),
             places: None,
             refresh_interval: Some(Duration::from_secs(30)),
-            key: None,
+            secret: None,
+            #[cfg(feature = "passphrase")]
+            cluster_name: None,
             security_enabled: None,
             queue_size: 256,
             queue_bytes: 64 * 1024 * 1024,
@@ -127,7 +141,7 @@ impl Settings {
     /// Seals all datagrams with this key. Nodes with another key, or with none, are strangers.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
-        self.key = Some(key);
+        self.secret = Some(Secret::Key(key));
         self.set_in_code("key")
     }
 
@@ -149,6 +163,34 @@ impl Settings {
         };
         let text = read_key_file(path).map_err(unreadable)?;
         Ok(self.key(key_from_text(&text).map_err(key_problem)?))
+    }
+
+    /// Seals with a key that is derived from a passphrase, 8 to 1,024 bytes, and the cluster's
+    /// name, 1 to 255 bytes: [how, and what it is worth](super::passphrase). Nodes with another
+    /// passphrase, or another name, are strangers.
+    ///
+    /// [`validate`](Self::validate), and so the start of a node, derives it: that takes a fraction
+    /// of a second and 64 MiB.
+    #[cfg(feature = "passphrase")]
+    #[must_use]
+    pub fn key_from_passphrase(
+        self,
+        passphrase: impl Into<Passphrase>,
+        cluster_name: impl Into<String>,
+    ) -> Self {
+        self.passphrase(passphrase.into()).cluster_name(cluster_name.into())
+    }
+
+    #[cfg(feature = "passphrase")]
+    fn passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.secret = Some(Secret::Passphrase(passphrase));
+        self.set_in_code("passphrase")
+    }
+
+    #[cfg(feature = "passphrase")]
+    fn cluster_name(mut self, name: String) -> Self {
+        self.cluster_name = Some(name);
+        self.set_in_code("cluster_name")
     }
 
     /// Whether to seal. `false` is plain text although there is a key, for a cluster that is to be
@@ -297,7 +339,7 @@ impl fmt::Debug for Settings {
             .field("bind", &self.bind)
             .field("places", &self.places)
             .field("refresh_interval", &self.refresh_interval)
-            .field("key", &self.key)
+            .field("secret", &self.secret)
             .field("security_enabled", &self.security_enabled)
             .field("queue_size", &self.queue_size)
             .field("queue_bytes", &self.queue_bytes)

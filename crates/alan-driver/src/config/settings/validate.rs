@@ -1,14 +1,17 @@
 //! The one check of all settings.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use alan_proto::envelope::Key;
 
-use super::{Places, Settings};
+use super::{Places, Secret, Settings};
 use crate::config::environment::variable;
 use crate::config::key::A_KEY;
+#[cfg(feature = "passphrase")]
+use crate::config::passphrase;
 use crate::config::{ConfigProblem, Configuration};
 use crate::discovery::{Discover, Host, Schedule, StaticPeers, SystemDns};
 
@@ -23,7 +26,7 @@ impl Settings {
     /// Checks everything, once. The error names the first setting that is out of its range, and
     /// the environment variable that it came from, if it did.
     pub fn validate(mut self) -> Result<Configuration, ConfigProblem> {
-        let from_environment = std::mem::take(&mut self.from_environment);
+        let from_environment = mem::take(&mut self.from_environment);
         self.with_faults().check().map_err(|problem| {
             if problem.variable.is_none() && from_environment.contains(problem.field) {
                 let variable = variable(problem.field);
@@ -34,13 +37,13 @@ impl Settings {
         })
     }
 
-    fn check(self) -> Result<Configuration, ConfigProblem> {
+    fn check(mut self) -> Result<Configuration, ConfigProblem> {
         let interval = self.refresh_interval;
         if interval.is_some_and(|interval| !(Duration::from_millis(1)..=DAY).contains(&interval)) {
             let value = format!("{:?}", interval.unwrap_or_default());
             return Err(ConfigProblem::new("refresh_interval", value, "1ms to 24h, or off"));
         }
-        let mut core = self.core;
+        let mut core = mem::take(&mut self.core);
         if let Some(interval) = interval {
             core.join_interval = interval.max(SHORTEST_JOIN_INTERVAL);
         }
@@ -51,12 +54,15 @@ impl Settings {
         within("queue_bytes", self.queue_bytes, BYTES, permitted)?;
         within("kernel_buffer", self.kernel_buffer, BYTES, permitted)?;
 
+        let discover = source(self.places.take(), core.port)?;
+        // Last, because it may take a while.
+        let key = self.take_key()?;
         let max_addresses = usize::try_from(core.max_candidates).expect("at most 65,536");
         Ok(Configuration {
             bind: SocketAddr::new(self.bind, core.port),
-            discover: source(self.places, core.port)?,
+            discover,
             schedule: Schedule { interval, max_addresses },
-            key: key(self.key, self.security_enabled)?,
+            key,
             queue_size: self.queue_size,
             queue_bytes: self.queue_bytes,
             queue_full: self.queue_full,
@@ -64,6 +70,19 @@ impl Settings {
             kernel_buffer: self.kernel_buffer,
             core,
         })
+    }
+
+    /// The key to seal with. A node that was told to seal never starts in plain text.
+    fn take_key(&mut self) -> Result<Option<Key>, ConfigProblem> {
+        match (self.secret.take(), self.security_enabled) {
+            (None, Some(true)) => Err(ConfigProblem::new("key", "not set", A_KEY)),
+            (None, _) | (_, Some(false)) => Ok(None),
+            (Some(Secret::Key(key)), _) => Ok(Some(key)),
+            #[cfg(feature = "passphrase")]
+            (Some(Secret::Passphrase(passphrase)), _) => {
+                passphrase::key(&passphrase, self.cluster_name.as_deref()).map(Some)
+            }
+        }
     }
 }
 
@@ -93,14 +112,5 @@ fn source(places: Option<Places>, port: u16) -> Result<Box<dyn Discover>, Config
         }
         Some(Places::Discover(source)) => Ok(source),
         None => Err(ConfigProblem::new("discovery", "not set", "one of dns, peers and discover")),
-    }
-}
-
-/// The key to seal with. A node that was told to seal never starts in plain text.
-fn key(key: Option<Key>, enabled: Option<bool>) -> Result<Option<Key>, ConfigProblem> {
-    match (key, enabled) {
-        (None, Some(true)) => Err(ConfigProblem::new("key", "not set", A_KEY)),
-        (_, Some(false)) => Ok(None),
-        (key, _) => Ok(key),
     }
 }
