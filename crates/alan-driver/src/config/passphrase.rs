@@ -63,7 +63,8 @@ pub struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
     /// From a place that holds one line: what ends the line is no part of it.
-    pub(super) fn from_line(line: &str) -> Self {
+    #[must_use]
+    pub fn from_line(line: &str) -> Self {
         line.trim_end_matches(['\r', '\n']).into()
     }
 }
