@@ -5,6 +5,7 @@ mod discovery;
 mod crowds;
 mod leaving;
 mod events;
+mod stalls;
 mod messages;
 mod handlers;
 mod queues;
@@ -87,6 +88,9 @@ promises! {
         every_subscriber_gets_every_event notices ForgetThirdSubscriber,
         what_a_peer_sent_before_it_left_is_delivered_before_its_left notices LeftOvertakes,
         a_subscriber_that_lags_is_told_so_and_then_what_is_true notices HideLag,
+    }
+    stalls {
+        a_node_that_stood_still_declares_nobody_dead_whose_heartbeats_wait notices JudgeFirst,
     }
     messages {
         a_broadcast_reaches_every_member_and_says_so_for_each notices BroadcastToOne,

@@ -153,6 +153,8 @@ faults! {
     BlameForLoss,
     /// Nobody is declared dead.
     TrustSilence,
+    /// Who is silent is judged before what has arrived is read.
+    JudgeFirst,
     /// A request that is cancelled stays in the table.
     LeakRequests,
     /// A wait for the quorum that is cancelled keeps its place.
