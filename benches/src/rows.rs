@@ -1,6 +1,7 @@
 //! The rows, in the order in which they run and are printed.
 
 mod aead;
+mod session;
 mod core_data;
 mod round_trip;
 mod one_way;
@@ -43,6 +44,8 @@ const MICROSECONDS_PER_LOCK: Unit = Unit { name: "µs/lock+release", nanoseconds
 pub(crate) const ALL: &[Row] = &[
     per_datagram("aead-64", "ring, ChaCha20-Poly1305", aead::run::<64>),
     per_datagram("aead-1200", "ring, ChaCha20-Poly1305", aead::run::<1_200>),
+    per_datagram("session-64", "the same without a session", session::run::<64>),
+    per_datagram("session-1200", "the same without a session", session::run::<1_200>),
     per_datagram("core-data-plain", "XChaCha20-Poly1305 alone", core_data::plain),
     per_datagram("core-data-sealed", "XChaCha20-Poly1305 alone", core_data::sealed),
     per_round_trip("tokio-batch-echo", "tokio UDP echo", round_trip::batch_echo::<Tokio>),

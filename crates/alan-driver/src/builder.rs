@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use alan_proto::envelope::{AnyEnvelope, Key};
+use alan_proto::envelope::{AnyEnvelope, Key, Plain, Sealed};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use thiserror::Error;
 
-use crate::clock::LeaseClock;
+use crate::clock::{self, LeaseClock};
 #[cfg(feature = "passphrase")]
 use crate::config::passphrase::Passphrase;
 use crate::config::{ConfigProblem, Configuration, QueueFull, Settings};
@@ -79,13 +79,22 @@ setters! {
     refresh_interval(interval: impl Into<Option<Duration>>);
     port(port: u16);
     bind(address: impl Into<IpAddr>);
+    name(name: impl Into<String>);
+    metadata(metadata: impl Into<Vec<u8>>);
+    observer(observer: bool);
     key(key: Key);
+    also_open_with(key: Key);
     security_enabled(enabled: bool);
     cluster_size(nodes: u32);
     buffer_size(bytes: usize);
     heartbeat_interval(interval: Duration);
     heartbeat_timeout(timeout: Duration);
     timeout(timeout: Duration);
+    drift_bound_ppm(parts: u32);
+    classic_peers(served: bool);
+    speak_classic(classic: bool);
+    response_cache(answers: usize);
+    response_cache_bytes(bytes: usize);
     queue_size(messages: usize);
     queue_bytes(bytes: usize);
     queue_full(policy: QueueFull);
@@ -94,6 +103,7 @@ setters! {
     max_peers(peers: u32);
     max_candidates(candidates: u32);
     max_requests(requests: u32);
+    stranger_budget(datagrams: u32);
     max_locks(locks: u32);
     max_lock_waiters(waiters: u32);
     max_long_lock_keys(keys: u32);
@@ -151,25 +161,30 @@ impl<R: Runtime> Builder<R> {
 }
 
 fn start<R: Runtime>(configuration: Configuration, runtime: R) -> Result<Node<R>, StartError> {
-    let Configuration { core, bind, discover, schedule, key, .. } = configuration;
+    let Configuration { core, bind, discover, schedule, keyring, .. } = configuration;
     let clock = LeaseClock::new();
-    let envelope = AnyEnvelope::new(key.as_ref());
+    let secure = keyring.is_some();
+    let envelope = match keyring {
+        Some(keyring) => AnyEnvelope::Sealed(Sealed::with_keyring(keyring)),
+        None => AnyEnvelope::Plain(Plain),
+    };
     let generator = seeded_by_the_system()?;
     let queues = 2 * core.max_peers as usize;
-    let node =
-        ProtocolNode::new(core, envelope, generator, clock.now()).map_err(ConfigProblem::from)?;
+    let node = ProtocolNode::new(core, envelope, generator, clock.now(), clock::wall())
+        .map_err(ConfigProblem::from)?;
 
     let engine = Arc::new(Engine::new(Parts {
         node,
         socket: Socket::bind_with(bind, configuration.kernel_buffer)?,
         clock,
-        secure: key.is_some(),
+        secure,
         inbox: InboxLimits {
             messages: configuration.queue_size,
             queues,
             bytes: configuration.queue_bytes,
             block: configuration.queue_full == QueueFull::Block,
         },
+        responses: configuration.response_cache,
         event_queue: configuration.event_queue,
     }));
     let socket = engine.driver_socket().expect("it has just been bound");

@@ -1,6 +1,8 @@
 //! The clock of leases: it goes on while the machine is suspended.
 
-use alan_proto::Instant;
+use std::time::SystemTime;
+
+use alan_proto::{HybridTime, Instant};
 
 /// Reads the clock that the core's times are taken from.
 ///
@@ -30,6 +32,13 @@ impl LeaseClock {
     pub fn now(&self) -> Instant {
         Instant::from_micros(platform::micros())
     }
+}
+
+/// What the wall clock says, for a node's start: later it is not looked at, so that nobody who sets
+/// it moves anything. A clock before 1970 counts as that; others' clocks put it right.
+pub(crate) fn wall() -> HybridTime {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    HybridTime::from_micros(u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX))
 }
 
 #[cfg(any(

@@ -4,8 +4,10 @@
 mod locks;
 mod quorum;
 mod requests;
+mod responses;
 
 pub(crate) use locks::{LockState, Locks};
 pub(crate) use quorum::{Place, QuorumWaits};
 pub(crate) use requests::{End, Pending, Requests};
 pub use requests::{Missing, Reply};
+pub(crate) use responses::{Again, Responses};

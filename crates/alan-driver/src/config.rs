@@ -14,18 +14,27 @@
 //! | `key_file` | `ALAN_KEY_FILE` | |
 //! | `passphrase` (feature `passphrase`) | `ALAN_PASSPHRASE`, in place of a key | |
 //! | `cluster_name` (feature `passphrase`) | `ALAN_CLUSTER_NAME`, needed with a passphrase | |
+//! | `also_open_with` | `ALAN_ALSO_OPEN_WITH`, keys separated by commas | none |
 //! | `security_enabled` | `ALAN_SECURITY_ENABLED` | whether there is a key |
+//! | `name` | `ALAN_NAME` | empty |
+//! | `metadata` | `ALAN_METADATA`, as text | empty |
+//! | `observer` | `ALAN_OBSERVER` | false |
+//! | `classic_peers` | `ALAN_CLASSIC_PEERS` | true |
 //! | `cluster_size` | `ALAN_CLUSTER_SIZE` | 0: no quorum |
 //! | `buffer_size` | `ALAN_BUFFER_SIZE` | 4,096 bytes |
 //! | `heartbeat_interval` | `ALAN_HEARTBEAT_INTERVAL` | 5s |
 //! | `heartbeat_timeout` | `ALAN_HEARTBEAT_TIMEOUT` | 15s |
 //! | `timeout` | `ALAN_TIMEOUT` | 5s |
+//! | `drift_bound_ppm` | `ALAN_DRIFT_BOUND_PPM` | 10,000: 1 % |
 //! | `refresh_interval` | `ALAN_REFRESH_INTERVAL`, a duration or `off` | 30s |
 //! | `queue_size` | `ALAN_QUEUE_SIZE` | 256 messages per peer |
 //! | `queue_bytes` | `ALAN_QUEUE_BYTES` | 67,108,864 bytes of all peers together |
 //! | `queue_full` | `ALAN_QUEUE_FULL`, `refuse` or `block` | `refuse` |
+//! | `response_cache` | `ALAN_RESPONSE_CACHE` | 4,096 answers |
+//! | `response_cache_bytes` | `ALAN_RESPONSE_CACHE_BYTES` | 8,388,608 bytes |
 //! | `event_queue` | `ALAN_EVENT_QUEUE` | 256 events per subscriber |
 //! | `kernel_buffer` | `ALAN_KERNEL_BUFFER` | 4,194,304 bytes |
+//! | `stranger_budget` | `ALAN_STRANGER_BUDGET` | 2,000 datagrams a second |
 //! | `max_peers` and so on | `ALAN_MAX_PEERS` and so on | see [`alan_proto::Config`] |
 
 mod environment;
@@ -40,8 +49,8 @@ mod value;
 use std::fmt;
 use std::net::SocketAddr;
 
-use alan_proto::Config;
-use alan_proto::envelope::Key;
+use alan_proto::envelope::Keyring;
+use alan_proto::{Config, ResponseLimits};
 
 use crate::discovery::{Discover, Schedule};
 
@@ -62,8 +71,10 @@ pub struct Configuration {
     pub discover: Box<dyn Discover>,
     /// When to ask there, and how much of the answer to keep.
     pub schedule: Schedule,
-    /// The key to seal with; `None` for plain text.
-    pub key: Option<Key>,
+    /// The key to seal with, and those that open, too; `None` for plain text.
+    pub keyring: Option<Keyring>,
+    /// How many answers are kept for requests that come again.
+    pub response_cache: ResponseLimits,
     /// The most messages that wait in one peer's queue.
     pub queue_size: usize,
     /// The most bytes of payload that wait in all queues together.
@@ -82,7 +93,8 @@ impl fmt::Debug for Configuration {
             .field("core", &self.core)
             .field("bind", &self.bind)
             .field("schedule", &self.schedule)
-            .field("sealed", &self.key.is_some())
+            .field("keyring", &self.keyring)
+            .field("response_cache", &self.response_cache)
             .field("queue_size", &self.queue_size)
             .field("queue_bytes", &self.queue_bytes)
             .field("queue_full", &self.queue_full)

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::task::Waker;
 
-use alan_proto::PeerEvent;
+use alan_proto::{PeerEvent, RequestId};
 
 use crate::wakes::Wakes;
 
@@ -95,6 +95,8 @@ pub(crate) struct Inbox {
     blocked: Option<Waker>,
     refused: u64,
     discarded: u64,
+    /// Requests that were queued and dropped unread since this was last asked for.
+    unanswered: Vec<(SocketAddr, RequestId)>,
 }
 
 impl Inbox {
@@ -114,7 +116,13 @@ impl Inbox {
             blocked: None,
             refused: 0,
             discarded: 0,
+            unanswered: Vec::new(),
         }
+    }
+
+    /// The requests that were dropped unread since the last call.
+    pub(crate) fn take_unanswered(&mut self) -> Vec<(SocketAddr, RequestId)> {
+        std::mem::take(&mut self.unanswered)
     }
 
     /// Messages that were turned away, and messages that were queued and dropped unread.
@@ -205,10 +213,15 @@ impl Inbox {
                 }
                 if self.peers.len() > self.limits.queues {
                     self.discard(QueueKey::Peer(peer), tell);
+                    // Whoever asked is gone.
+                    self.unanswered.clear();
                 }
                 self.forget_if_done(peer);
             }
-            other => tell.push(other),
+            other => match self.peers.get_mut(&other.peer()) {
+                Some(queue) if queue.has_marker() => queue.push_marker(other),
+                _ => tell.push(other),
+            },
         }
     }
 
@@ -407,12 +420,17 @@ impl Inbox {
         let was_full = queue.messages() >= limit;
         let (dropped, mut dropped_bytes) = (queue.messages(), 0);
         let had_turn = queue.abandon_turn();
+        let mut unanswered = Vec::new();
         for entry in queue.drain() {
             match entry {
-                Entry::Message(message) => dropped_bytes += message.payload.len(),
+                Entry::Message(message) => {
+                    dropped_bytes += message.payload.len();
+                    unanswered.extend(message.request());
+                }
                 Entry::Peer(marker) => tell.push(marker),
             }
         }
+        self.unanswered.append(&mut unanswered);
         self.queued -= dropped;
         self.queued_bytes -= dropped_bytes;
         self.discarded += dropped as u64;

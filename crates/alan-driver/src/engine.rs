@@ -8,10 +8,13 @@
 //! and dropped when none is held. `tracing` subscribers are called while some are: one that calls the node waits
 //! for itself.
 
+mod again;
+mod identity;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod payload;
 mod port;
+mod trace;
 mod turn;
 mod unsent;
 mod view;
@@ -24,13 +27,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Poll, Waker};
 
 use alan_proto::envelope::AnyEnvelope;
-use alan_proto::{
-    Action, Instant, LockEvent, LockNotHeld, PeerEvent, QuorumEvent, Transmit, Warning,
-};
+use alan_proto::{Action, Instant, LockNotHeld, PeerEvent, QuorumEvent, ResponseLimits, Transmit};
 use rand_chacha::ChaCha20Rng;
 
 use crate::clock::LeaseClock;
-use crate::completion::{Locks, Place, QuorumWaits, Requests};
+use crate::completion::{Locks, Place, QuorumWaits, Requests, Responses};
 use crate::delivery::{Inbox, InboxLimits};
 use crate::discovery::{BEFORE_ALL_ROUNDS, DiscoverError, Resolver};
 use crate::error::{Closed, LockLost, QuorumError};
@@ -73,6 +74,7 @@ pub(crate) struct Engine {
 pub(crate) struct Core {
     pub(crate) node: ProtocolNode,
     pub(crate) requests: Requests,
+    pub(crate) responses: Responses,
     pub(crate) locks: Locks,
     pub(crate) quorum: QuorumWaits,
     /// Gone once the node has ended, so that its port is free although handles are alive.
@@ -174,12 +176,13 @@ pub(crate) struct Parts {
     pub(crate) clock: LeaseClock,
     pub(crate) secure: bool,
     pub(crate) inbox: InboxLimits,
+    pub(crate) responses: ResponseLimits,
     pub(crate) event_queue: usize,
 }
 
 impl Engine {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { node, socket, clock, secure, inbox, event_queue } = parts;
+        let Parts { node, socket, clock, secure, inbox, responses, event_queue } = parts;
         let (config, incarnation) = (node.config().clone(), node.incarnation());
         let ended = Signal::new();
         Self {
@@ -191,6 +194,7 @@ impl Engine {
             core: Mutex::new(Core {
                 node,
                 requests: Requests::default(),
+                responses: Responses::new(responses),
                 locks: Locks::default(),
                 quorum: QuorumWaits::default(),
                 socket: Some(Arc::new(Port::new(socket, ended.clone()))),
@@ -247,8 +251,10 @@ impl Engine {
         for event in tell {
             outlet.events.publish(&event.into(), &mut wakes);
         }
+        let unanswered = outlet.inbox.take_unanswered();
         drop(outlet);
         wakes.wake();
+        self.refuse_requests(&unanswered);
         result
     }
 
@@ -259,15 +265,18 @@ impl Engine {
             let Some(action) = fault::action(action) else { continue };
             match action {
                 Action::Transmit(Transmit { to, len }) => self.send_control(core, to, len),
-                Action::Peer(event) => self.on_peer(event, wakes),
+                Action::TransmitRequest { request, to } => {
+                    self.transmit_request(core, request, to, wakes);
+                }
+                Action::Peer(event) => self.on_peer(core, event, wakes),
                 Action::Quorum(event) => self.on_quorum(core, event, wakes),
                 Action::Request(event) => core.requests.on_event(event, wakes),
                 Action::Lock(event) => {
-                    trace_lock(event);
+                    trace::lock(event);
                     core.locks.on_event(event, wakes);
                 }
                 Action::Warning(warning) => {
-                    trace_warning(warning);
+                    trace::warning(warning);
                     self.outlet().events.publish(&Event::Warning(warning), wakes);
                 }
                 Action::Closed => {
@@ -280,13 +289,10 @@ impl Engine {
         }
     }
 
-    fn on_peer(&self, event: PeerEvent, wakes: &mut Wakes) {
-        match event {
-            PeerEvent::Joined { peer, incarnation } => {
-                tracing::info!(%peer, ?incarnation, "peer joined");
-            }
-            PeerEvent::Left { peer, why } => tracing::info!(%peer, %why, "peer left"),
-            _ => {}
+    fn on_peer(&self, core: &mut Core, event: PeerEvent, wakes: &mut Wakes) {
+        trace::peer(event);
+        if let PeerEvent::Left { peer, .. } = event {
+            core.responses.peer_left(peer);
         }
         let mut tell = Vec::new();
         let mut outlet = self.outlet();
@@ -297,11 +303,7 @@ impl Engine {
     }
 
     fn on_quorum(&self, core: &Core, event: QuorumEvent, wakes: &mut Wakes) {
-        match event {
-            QuorumEvent::Reached { have, need } => tracing::info!(have, need, "quorum reached"),
-            QuorumEvent::Lost { have, need } => tracing::warn!(have, need, "quorum lost"),
-            _ => {}
-        }
+        trace::quorum(event);
         if !fault!(SleepThroughQuorum) {
             core.quorum.wake_all(wakes);
         }
@@ -422,31 +424,6 @@ impl Engine {
             self.ready.set(Ok(()), &mut wakes);
             wakes.wake();
         }
-    }
-}
-
-fn trace_lock(event: LockEvent) {
-    match event {
-        LockEvent::Granted { lock } => tracing::debug!(lock = lock.get(), "lock granted"),
-        LockEvent::Failed { lock, why } => {
-            tracing::debug!(lock = lock.get(), ?why, "lock not granted");
-        }
-        LockEvent::Lost { lock, why } => tracing::warn!(lock = lock.get(), ?why, "lock lost"),
-        _ => {}
-    }
-}
-
-fn trace_warning(warning: Warning) {
-    match warning {
-        Warning::Unopened { source, count } => tracing::warn!(
-            %source,
-            count,
-            "datagrams do not open: another key, or a plain node among sealed ones?"
-        ),
-        Warning::PeersFull { source, limit } => {
-            tracing::warn!(%source, limit, "a peer was turned away: the peer table is full");
-        }
-        other => tracing::warn!(?other, "warning"),
     }
 }
 

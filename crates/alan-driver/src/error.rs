@@ -72,7 +72,7 @@ pub enum RequestError {
     MessageTooLarge {
         /// The message's length in bytes.
         len: usize,
-        /// The most that fits; a request has 16 bytes less room than a plain message.
+        /// The most that fits; a request has 28 bytes less room than a plain message.
         max: usize,
     },
     /// The address has port 0, to which nothing can be sent.
@@ -94,6 +94,15 @@ pub enum RequestError {
         peer: SocketAddr,
         /// Why it is gone.
         why: LeaveReason,
+    },
+    /// The peer got the request and has no answer to it, or none any more: its queue was full, or
+    /// its answers got lost for so long that it keeps them no longer
+    /// (see [`response_cache`](crate::Builder::response_cache)). It may have handled the request or
+    /// not, and will not handle it again.
+    #[error("{peer} got the request, but has no answer to it any more")]
+    ResponseGone {
+        /// Who was asked.
+        peer: SocketAddr,
     },
     /// The deadline passed. The peer may have handled the request or not.
     #[error("no reply before the deadline")]
@@ -119,7 +128,7 @@ pub enum RequestAllError {
     MessageTooLarge {
         /// The message's length in bytes.
         len: usize,
-        /// The most that fits; a request has 16 bytes less room than a plain message.
+        /// The most that fits; a request has 28 bytes less room than a plain message.
         max: usize,
     },
     /// The deadline passed before enough nodes were here. Nothing was sent.
@@ -223,6 +232,35 @@ pub enum LockLost {
     /// It was released: by its guard, or by name with [`unlock`](crate::Node::unlock).
     #[error("the lock was released")]
     Released,
+}
+
+/// Why [`set_metadata`](crate::Node::set_metadata) failed. Nothing has changed.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum MetadataError {
+    /// It is longer than may be told.
+    #[error("the metadata has {len} bytes, but must have at most {max}")]
+    TooLong {
+        /// How many bytes were given.
+        len: usize,
+        /// How many are permitted.
+        max: usize,
+    },
+    /// The node has left the cluster.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Why [`rotate_keys`](crate::Node::rotate_keys) failed. Nothing has changed.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum RotateKeysError {
+    /// The node was started in plain text, and goes on like that: restart it with a key.
+    #[error("the node is in plain text, and has no keys to change")]
+    NotSealed,
+    /// The node has left the cluster.
+    #[error(transparent)]
+    Closed(#[from] Closed),
 }
 
 impl From<alan_proto::SendError> for SendError {

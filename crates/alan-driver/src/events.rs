@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use alan_proto::wire::Settings as PeerSettings;
 use alan_proto::{Incarnation, LeaveReason, PeerEvent, QuorumEvent, Warning};
 use futures_core::Stream;
 
@@ -35,6 +36,20 @@ pub enum Event {
         peer: SocketAddr,
         /// Why it is a member no more.
         why: LeaveReason,
+    },
+    /// A member's name or metadata is known now, or has changed: see
+    /// [`Node::peer`](crate::Node::peer).
+    Updated {
+        /// Its address.
+        peer: SocketAddr,
+    },
+    /// The member that has just joined is configured otherwise than this node, in what all must agree
+    /// on.
+    ConfigMismatch {
+        /// Its address.
+        peer: SocketAddr,
+        /// What it says that it is configured with.
+        theirs: PeerSettings,
     },
     /// Enough nodes are here. Only with a cluster size.
     QuorumReached {
@@ -74,6 +89,10 @@ impl From<PeerEvent> for Event {
         match event {
             PeerEvent::Joined { peer, incarnation } => Self::Joined { peer, incarnation },
             PeerEvent::Left { peer, why } => Self::Left { peer, why },
+            PeerEvent::Updated { peer } => Self::Updated { peer },
+            PeerEvent::ConfigMismatch { peer, settings: theirs, .. } => {
+                Self::ConfigMismatch { peer, theirs }
+            }
             other => {
                 unreachable!("a change of membership that this version does not know: {other:?}")
             }
@@ -96,8 +115,17 @@ impl From<QuorumEvent> for Event {
 /// What is true, as far as it has been told: the members and the quorum.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct View {
-    members: BTreeMap<SocketAddr, Option<Incarnation>>,
+    members: BTreeMap<SocketAddr, Member>,
     quorum: Quorum,
+}
+
+/// What was told about a member since it joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Member {
+    incarnation: Option<Incarnation>,
+    /// How often it was said that its name or metadata have changed.
+    updates: u64,
+    mismatch: Option<PeerSettings>,
 }
 
 /// The last thing that was said about the quorum.
@@ -119,7 +147,17 @@ impl View {
     fn apply(&mut self, event: &Event) {
         match *event {
             Event::Joined { peer, incarnation } => {
-                self.members.insert(peer, incarnation);
+                self.members.insert(peer, Member { incarnation, updates: 0, mismatch: None });
+            }
+            Event::Updated { peer } => {
+                if let Some(member) = self.members.get_mut(&peer) {
+                    member.updates += 1;
+                }
+            }
+            Event::ConfigMismatch { peer, theirs } => {
+                if let Some(member) = self.members.get_mut(&peer) {
+                    member.mismatch = Some(theirs);
+                }
             }
             Event::Left { peer, .. } => {
                 self.members.remove(&peer);
@@ -205,8 +243,8 @@ impl Hub {
 
 /// The events of a node, in order: a [`Stream`], or [`recv`](Self::recv) by [`recv`](Self::recv).
 ///
-/// It opens with the members of the moment of subscription, as [`Event::Joined`], so that nothing
-/// falls between a look at the peers and the first event. Each subscriber has a bounded queue of
+/// It opens with the members of the moment of subscription, as [`Event::Joined`] and what else is
+/// known of each, so that nothing falls between a look at the peers and the first event. Each subscriber has a bounded queue of
 /// its own; one that lags gets [`Event::Lagged`] and then what has changed, and holds nobody up.
 /// The stream ends when the node has left the cluster.
 #[derive(Debug)]

@@ -117,6 +117,12 @@ faults! {
     NamelessQueueFull,
     /// A full queue refuses messages where it should block.
     NeverBlock,
+    /// A request is sent once.
+    NeverAskAgain,
+    /// An answer that was given is known no more.
+    ForgetAnswers,
+    /// A node goes on with the keys that it was started with.
+    IgnoreNewKeys,
     /// Where more than 40 requests wait, a reply goes to any of them.
     MixUpRepliesInACrowd,
     /// A request that has timed out says that the node has left.

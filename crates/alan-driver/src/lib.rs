@@ -30,6 +30,7 @@ pub mod error;
 mod wakes;
 mod signal;
 mod completion;
+mod peer;
 mod delivery;
 mod events;
 mod engine;
@@ -46,17 +47,19 @@ pub use delivery::{Incoming, IncomingTaken, Message, Queues, Request, Served};
 pub use driver::{Driver, Turn};
 pub use engine::{NodeStats, NodeUsage};
 pub use error::{
-    BroadcastError, Closed, LockError, LockLost, QuorumError, ReplyError, RequestAllError,
-    RequestError, SendError,
+    BroadcastError, Closed, LockError, LockLost, MetadataError, QuorumError, ReplyError,
+    RequestAllError, RequestError, RotateKeysError, SendError,
 };
 pub use events::{Event, Events};
 pub use node::Node;
 pub use operation::{LockGuard, Replies, Sent};
+pub use peer::Peer;
 pub use runtime::{AsyncRuntime, Runtime, Serve, Task};
 
 // The core's words that the handle's users meet.
-pub use alan_proto::envelope::Key;
+pub use alan_proto::envelope::{Key, Keyring};
+pub use alan_proto::wire::Settings as PeerSettings;
 pub use alan_proto::{
-    Config, Incarnation, Instant, LeaveReason, LockNotHeld, PeerInfo, Refusal, Rejection,
+    Config, Incarnation, Instant, KeyringFull, LeaveReason, LockNotHeld, Refusal, Rejection,
     RequestId, Stats, Usage, Warning,
 };

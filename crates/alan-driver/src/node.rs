@@ -4,15 +4,17 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use alan_proto::{Config, Incarnation, LeaveReason, LockNotHeld, PeerInfo};
+use alan_proto::envelope::Keyring;
+use alan_proto::{Config, Incarnation, LeaveReason, LockNotHeld};
 
 use crate::builder::Builder;
 use crate::config::Settings;
 use crate::delivery::{Incoming, IncomingTaken, Message, Queues};
 use crate::engine::{Engine, NodeStats, NodeUsage};
-use crate::error::{Closed, SendError};
+use crate::error::{Closed, MetadataError, RotateKeysError, SendError};
 use crate::events::{Event, Events};
 use crate::operation::{Broadcast, Lock, SendRequest, SendRequestToAll, TryLock, WaitForQuorum};
+use crate::peer::Peer;
 use crate::runtime::{Runtime, Serve};
 
 /// A running node of a cluster, under the runtime `R`.
@@ -213,12 +215,12 @@ impl<R: Runtime> Node<R> {
     }
 
     /// The members, this node not among them.
-    pub fn peers(&self) -> Vec<PeerInfo> {
+    pub fn peers(&self) -> Vec<Peer> {
         self.0.engine.peers()
     }
 
-    /// One member.
-    pub fn peer(&self, addr: SocketAddr) -> Option<PeerInfo> {
+    /// The member with this address, whichever of its addresses it is.
+    pub fn peer(&self, addr: SocketAddr) -> Option<Peer> {
         self.0.engine.peer(addr)
     }
 
@@ -258,6 +260,26 @@ impl<R: Runtime> Node<R> {
     /// The number that names this start of this node.
     pub fn incarnation(&self) -> Incarnation {
         self.0.engine.incarnation()
+    }
+
+    /// Replaces what this node tells its peers about itself beside its name: at most 512 bytes.
+    /// They get it at once, or with the next heartbeat if it is lost on the way; for them it is an
+    /// [`Event::Updated`].
+    pub fn set_metadata(&self, metadata: impl AsRef<[u8]>) -> Result<(), MetadataError> {
+        self.0.engine.set_metadata(metadata.as_ref())
+    }
+
+    /// Seals with another key from now on, opens with other keys, or both, without losing a member
+    /// or a datagram that one of the keys opens.
+    ///
+    /// To change the key of a cluster while it runs, go through all nodes three times, each time to
+    /// the end before the next: give each the new key to open with; make the new one the key to seal
+    /// with, and keep the old one to open with; take the old one away. The configuration that a node
+    /// is restarted with has to follow: see [`Builder::also_open_with`].
+    ///
+    /// Fails at a node that was started in plain text.
+    pub fn rotate_keys(&self, keyring: Keyring) -> Result<(), RotateKeysError> {
+        self.0.engine.rotate_keys(keyring)
     }
 
     /// Whether datagrams are sealed.

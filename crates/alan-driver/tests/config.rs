@@ -36,7 +36,7 @@ fn the_defaults_are_the_go_librarys() {
     assert_eq!(configuration.bind, SocketAddr::from(([0, 0, 0, 0], 5000)));
     let interval = Some(Duration::from_secs(30));
     assert_eq!(configuration.schedule, Schedule { interval, max_addresses: 4_096 });
-    assert!(configuration.key.is_none());
+    assert!(configuration.keyring.is_none());
     assert_eq!((configuration.queue_size, configuration.event_queue), (256, 256));
     assert_eq!(configuration.queue_bytes, 64 * 1024 * 1024);
     assert_eq!(configuration.queue_full, QueueFull::Refuse);
@@ -116,7 +116,7 @@ fn every_variable_arrives() {
     let mut configuration = configure(settings);
     assert_eq!(addresses(&mut configuration), ["10.0.0.2:6000", "[fd00::2]:7000"]);
     assert_eq!(configuration.bind.to_string(), "127.0.0.1:6000");
-    assert!(configuration.key.is_some());
+    assert!(configuration.keyring.is_some());
     let core = &configuration.core;
     assert_eq!((core.port, core.cluster_size, core.buffer_size), (6000, 3, 1_280));
     assert_eq!(core.heartbeat_interval, Duration::from_millis(50));
@@ -260,7 +260,7 @@ fn a_passphrase_that_this_build_can_not_use_is_refused() {
 fn security_can_be_off_although_there_is_a_key() {
     let layer = variables(&[("ALAN_KEY", KEY)]).expect("a key");
     let settings = Settings::new().peers::<&str>([]).apply(layer).expect("fine");
-    assert!(configure(settings.security_enabled(false)).key.is_none());
+    assert!(configure(settings.security_enabled(false)).keyring.is_none());
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn a_key_is_read_from_a_file_and_a_bad_file_is_named() {
     std::fs::write(&path, "x".repeat(5_000)).expect("the directory can be written to");
     let too_long = Settings::new().key_from_file(&path);
     std::fs::remove_file(&path).expect("it is ours");
-    assert!(configure(settings.expect("a key")).key.is_some());
+    assert!(configure(settings.expect("a key")).keyring.is_some());
 
     for result in [too_long, Settings::new().key_from_file(&path)] {
         let error = result.expect_err("no key there");

@@ -122,7 +122,7 @@ fn a_passphrase_that_is_no_text_is_refused() {
 fn security_can_be_off_although_there_is_a_passphrase() {
     let settings = Settings::new().peers::<&str>([]).key_from_passphrase(PASSPHRASE, NAME);
     let configuration = settings.security_enabled(false).validate().expect("all is fine");
-    assert!(configuration.key.is_none());
+    assert!(configuration.keyring.is_none());
 }
 
 #[test]

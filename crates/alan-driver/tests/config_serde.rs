@@ -30,7 +30,7 @@ fn a_file_holds_numbers_texts_lists_and_durations() {
     let settings = Settings::new().apply(layer).expect("no two of a kind");
     let configuration = settings.validate().expect("all is in range");
     assert_eq!(configuration.bind.to_string(), "127.0.0.1:6000");
-    assert!(configuration.key.is_some());
+    assert!(configuration.keyring.is_some());
     assert_eq!(configuration.core.cluster_size, 3);
     assert_eq!(configuration.core.heartbeat_interval, Duration::from_millis(500));
     assert_eq!(configuration.core.heartbeat_timeout, Duration::from_secs(90));

@@ -1,5 +1,5 @@
-//! Inputs that are worth starting with: made of `tests/vectors/`, written by hand, and found by the
-//! fuzzer before (`fuzz/seeds/`, one input a line, in hexadecimal).
+//! Inputs that are worth starting with: made of `tests/vectors/` and of the examples in
+//! `docs/protocol.md`, written by hand, and found by the fuzzer before (`fuzz/seeds/`, one input a line, in hexadecimal).
 
 use std::fs;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
 /// Those that the fuzzer did not find.
 pub fn made(target: &str) -> Vec<Vec<u8>> {
     match target {
-        "decoder" => messages().into_iter().chain(BLOCKS.iter().map(|text| hex(text))).collect(),
+        "decoder" => messages().into_iter().chain(examples()).collect(),
         "envelope" => datagrams(),
         "node" => conversations().into_iter().chain(lone_messages()).collect(),
         "pair" => (0..3).map(|kind| vec![kind]).collect(),
@@ -69,6 +69,21 @@ fn field(row: &Value, name: &str) -> Option<Vec<u8>> {
 fn messages() -> Vec<Vec<u8>> {
     let wire = vectors("classic-wire.json");
     rows(&wire, "vectors").iter().filter_map(|vector| field(vector, "plain_hex")).collect()
+}
+
+/// The bytes of each example in the document of the protocol: every message that there is, and
+/// what is wrong with some.
+fn examples() -> Vec<Vec<u8>> {
+    let file = root().join("docs/protocol.md");
+    let document = fs::read_to_string(file).expect("the document is in the repository");
+    let blocks = document.split("```example\n").skip(1).map(|from| {
+        let (block, _) = from.split_once("```").expect("an example ends");
+        // What the bytes mean stands above them, in lines that go on where they end in `\`.
+        let block = block.replace("\\\n", "");
+        let lines = block.lines().skip(1).map(|line| line.split('#').next().unwrap_or(line));
+        hex(&lines.flat_map(str::split_whitespace).collect::<String>())
+    });
+    blocks.collect()
 }
 
 /// Each sealed datagram of the vectors, for a node with another key.
@@ -157,17 +172,6 @@ fn write_pause(seed: &mut Vec<u8>, millis: f64) {
         seed.extend([140, u8::try_from(pause).expect("few pauses")]);
     }
 }
-
-/// JOIN with a session block: as it is sent; with an unknown field, padding and bytes behind it;
-/// with no incarnation; with two; with that of nobody; cut short.
-const BLOCKS: &[&str] = &[
-    "011388a101000a01080123456789abcdef",
-    "011388a101001142011f000001080123456789abcdef0000ffff",
-    "011388a10100034201ff",
-    "011388a101001401080123456789abcdef01080123456789abcdef",
-    "011388a101000a01080000000000000000",
-    "011388a101000a01080123456789abcd",
-];
 
 /// Settings as variables and as files, right and wrong.
 const SETTINGS: &[&str] = &[

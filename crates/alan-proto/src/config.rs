@@ -1,9 +1,12 @@
 //! Every limit and interval of the core, what it costs, and how to choose it.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::error::{ConfigError, ConfigValue};
 use crate::lock::Repairs;
+use crate::profile::{MAX_METADATA, MAX_NAME};
 
 /// How a node behaves. Start from [`Config::default`], which has the Go library's values, and set
 /// fields; [`Node::new`](crate::Node::new) refuses what is out of range.
@@ -61,6 +64,34 @@ pub struct Config {
     /// bytes each. 0 to 65,536; default 64.
     pub max_long_lock_keys: u32,
 
+    /// What a source that is no member may cost in a second: datagrams, and key trials beyond the
+    /// first of each. What comes beyond is dropped unread and counted. A source is an IPv4 address
+    /// or an IPv6 /64. 10 to 1,000,000; default 2,000.
+    pub stranger_budget: u32,
+
+    /// Whether peers that send no session block, as the Go library's nodes, are served. Without
+    /// them nothing that was recorded can be replayed, and nobody becomes a member whose address
+    /// is not its own. Default `true`.
+    pub classic_peers: bool,
+
+    /// Whether this node behaves like a classic one: sends no session block and looks at none. For
+    /// tests of mixed clusters. Default `false`.
+    pub speak_classic: bool,
+
+    /// Whether this node is an observer: it may do everything, but counts for no quorum and votes
+    /// for no lock. Fixed for its life. Default `false`.
+    pub observer: bool,
+
+    /// By how much the rate of a clock may be off, in parts per million: what a lease is shortened
+    /// by. All voters must agree on it. 0 to 200,000; default 10,000 (1 %).
+    pub drift_bound_ppm: u32,
+
+    /// What to call this node, for people: at most 64 bytes. Default empty.
+    pub name: String,
+
+    /// What else this node tells its peers about itself: at most 512 bytes. Default empty.
+    pub metadata: Vec<u8>,
+
     /// Which defects of the Go library's lock algorithm are repaired: all of them by default. Only
     /// a simulation has a reason to change this.
     pub lock_repairs: Repairs,
@@ -82,6 +113,13 @@ impl Default for Config {
             max_locks: 65_536,
             max_lock_waiters: 1_024,
             max_long_lock_keys: 64,
+            stranger_budget: 2_000,
+            classic_peers: true,
+            speak_classic: false,
+            observer: false,
+            drift_bound_ppm: 10_000,
+            name: String::new(),
+            metadata: Vec::new(),
             lock_repairs: Repairs::ALL,
         }
     }
@@ -111,7 +149,12 @@ impl Config {
         number("max_requests", self.max_requests, 1..=1_048_576, "1 to 1048576")?;
         number("max_locks", self.max_locks, 1..=1_048_576, "1 to 1048576")?;
         number("max_lock_waiters", self.max_lock_waiters, 1..=65_536, "1 to 65536")?;
-        number("max_long_lock_keys", self.max_long_lock_keys, 0..=65_536, "0 to 65536")
+        number("max_long_lock_keys", self.max_long_lock_keys, 0..=65_536, "0 to 65536")?;
+        number("stranger_budget", self.stranger_budget, 10..=1_000_000, "10 to 1000000")?;
+        number("drift_bound_ppm", self.drift_bound_ppm, 0..=200_000, "0 to 200000")?;
+        number("name", self.name.len() as u64, 0..=MAX_NAME as u64, "at most 64 bytes long")?;
+        let metadata = self.metadata.len() as u64;
+        number("metadata", metadata, 0..=MAX_METADATA as u64, "at most 512 bytes long")
     }
 }
 

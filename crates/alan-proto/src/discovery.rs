@@ -1,7 +1,8 @@
 //! Candidates: addresses that discovery names, asked to join until they answer or are named no
 //! longer.
 //!
-//! A candidate gets a JOIN at once, then again with doubling pauses. It is never counted as a
+//! Beside those that discovery names there are, for a while, those that a peer has named, and
+//! members that have fallen silent. A candidate gets a JOIN at once, then again with doubling pauses. It is never counted as a
 //! member before it was heard.
 
 use core::net::SocketAddr;
@@ -10,6 +11,7 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::storage::{Handle, HashKey, Map};
+use crate::time::Instant;
 use crate::timer::TimerId;
 
 /// The pause after the first JOIN.
@@ -19,11 +21,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// JOINs to ourselves.
 const OWN_LIMIT: usize = 16;
 
-/// An address that discovery names.
+/// A candidate, or a member that discovery names.
 #[derive(Clone, Hash, Debug)]
 struct Named {
     /// The discovery round that named it last.
     round: u64,
+    /// How long to ask an address that discovery does not name, but a peer, or our own memory.
+    until: Option<Instant>,
+    /// When it got its last JOIN.
+    asked: Option<Instant>,
     /// How many JOINs it got since it was last heard.
     attempts: u32,
     /// Armed while it is a candidate.
@@ -64,6 +70,7 @@ impl Discovery {
     pub(crate) fn keep(&mut self, addr: &SocketAddr) {
         if let Some(named) = self.named.get_mut(addr) {
             named.round = self.round;
+            named.until = None;
         }
     }
 
@@ -72,15 +79,40 @@ impl Discovery {
         if self.named.contains(&addr) {
             return Ok(None);
         }
-        let named = Named { round: self.round, attempts: 0, timer: None };
-        self.named.insert(addr, named).map(Some).map_err(|_refused| Full)
+        self.insert(addr, None).map(Some)
+    }
+
+    /// Something other than discovery names `addr`: a candidate until that moment. Gives its place.
+    pub(crate) fn learn(&mut self, addr: SocketAddr, until: Instant) -> Result<Handle, Full> {
+        match self.named.find(&addr) {
+            Some(known) => Ok(known),
+            None => self.insert(addr, Some(until)),
+        }
+    }
+
+    fn insert(&mut self, addr: SocketAddr, until: Option<Instant>) -> Result<Handle, Full> {
+        let named = Named { round: self.round, until, asked: None, attempts: 0, timer: None };
+        self.named.insert(addr, named).map_err(|_refused| Full)
+    }
+
+    /// Whether the candidate is not worth another JOIN: nobody names it any more.
+    pub(crate) fn is_over(&self, now: Instant, candidate: Handle) -> bool {
+        let until = self.named.at(candidate).and_then(|(_, named)| named.until);
+        until.is_some_and(|until| until <= now)
+    }
+
+    pub(crate) fn forget(&mut self, candidate: Handle) {
+        self.named.remove_at(candidate);
     }
 
     /// Forgets each address that this round does not name, and gives its timer to `stop`.
     pub(crate) fn forget_unnamed(&mut self, mut stop: impl FnMut(TimerId)) {
         for slot in 0..self.named.slots() {
             let Some(handle) = self.named.handle_at(slot) else { continue };
-            let stale = self.named.at(handle).is_some_and(|(_, named)| named.round != self.round);
+            let stale = self
+                .named
+                .at(handle)
+                .is_some_and(|(_, named)| named.until.is_none() && named.round != self.round);
             if stale
                 && let Some((_, Named { timer: Some(timer), .. })) = self.named.remove_at(handle)
             {
@@ -102,11 +134,26 @@ impl Discovery {
         self.named.iter().filter(|(_, _, named)| named.attempts > 0).map(|(_, addr, _)| *addr)
     }
 
+    /// The candidates that got their last JOIN at that moment.
+    pub(crate) fn asked_at(&self, stamp: Instant) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.named
+            .iter()
+            .filter(move |(_, _, named)| named.asked == Some(stamp))
+            .map(|(_, addr, _)| *addr)
+    }
+
+    /// A JOIN to the address is being made.
+    pub(crate) fn set_asked(&mut self, now: Instant, addr: &SocketAddr) {
+        if let Some(named) = self.named.get_mut(addr) {
+            named.asked = Some(now);
+        }
+    }
+
     /// Counts one more JOIN to the candidate and gives the pause until the next.
     pub(crate) fn next_pause(&mut self, handle: Handle, rng: &mut impl Rng) -> Option<Duration> {
         let longest = self.longest_pause;
         let named = self.named.at_mut(handle)?;
-        let pause = pause(named.attempts, longest);
+        let pause = doubled(FIRST_PAUSE, named.attempts, longest);
         named.attempts = named.attempts.saturating_add(1);
         Some(jittered(pause, rng))
     }
@@ -119,9 +166,14 @@ impl Discovery {
 
     /// The address was heard (or is our own): no more JOINs. Gives the timer to be stopped.
     pub(crate) fn settle(&mut self, addr: &SocketAddr) -> Option<TimerId> {
-        let named = self.named.get_mut(addr)?;
+        let candidate = self.named.find(addr)?;
+        let named = self.named.at_mut(candidate)?;
         named.attempts = 0;
-        named.timer.take()
+        let timer = named.timer.take();
+        if named.until.is_some() {
+            self.forget(candidate);
+        }
+        timer
     }
 
     pub(crate) fn is_own(&self, addr: &SocketAddr) -> bool {
@@ -159,9 +211,9 @@ impl core::hash::Hash for Discovery {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Full;
 
-/// The pause after JOIN number `attempts` (from 0).
-fn pause(attempts: u32, longest: Duration) -> Duration {
-    FIRST_PAUSE.saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX)).min(longest)
+/// The pause after attempt number `attempts` (from 0).
+pub(crate) fn doubled(first: Duration, attempts: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX)).min(longest)
 }
 
 /// `duration` give or take 10 %, so that a cluster that started in step does not stay in step.
@@ -180,7 +232,8 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest() {
         let longest = Duration::from_secs(30);
-        let pauses = [0, 1, 2, 7, 8, 31, 32, u32::MAX].map(|attempts| pause(attempts, longest));
+        let pauses = [0, 1, 2, 7, 8, 31, 32, u32::MAX]
+            .map(|attempts| doubled(FIRST_PAUSE, attempts, longest));
         let expected = [200, 400, 800, 25_600, 30_000, 30_000, 30_000, 30_000];
         assert_eq!(pauses, expected.map(Duration::from_millis));
     }

@@ -44,6 +44,19 @@ pub struct KeyLengthError {
     pub given: usize,
 }
 
+/// A [`Keyring`](crate::envelope::Keyring) has as many keys as it takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the keyring has {limit} keys, which is the limit")]
+pub struct KeyringFull {
+    /// The limit.
+    pub limit: usize,
+}
+
+/// Keys were given to a node that sends and receives in clear text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the node is in clear text, and has no keys to change")]
+pub struct NotSealed;
+
 /// Why [`send_to`](crate::Node::send_to), [`broadcast`](crate::Node::broadcast) or
 /// [`reply`](crate::Node::reply) was refused.
 #[non_exhaustive]
@@ -86,6 +99,9 @@ pub enum RequestError {
         /// The limit.
         limit: u32,
     },
+    /// Thousands of actions wait because [`poll_action`](crate::Node::poll_action) was not called.
+    #[error("thousands of actions wait to be polled")]
+    OutboxFull,
 }
 
 /// Why [`lock`](crate::Node::lock) or [`try_lock`](crate::Node::try_lock) was refused.
@@ -131,3 +147,13 @@ pub enum LockError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("this node does not hold the lock")]
 pub struct LockNotHeld;
+
+/// Metadata that is too long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the metadata has {len} bytes, but must have at most {max}")]
+pub struct MetadataTooLong {
+    /// How many bytes were given.
+    pub len: usize,
+    /// How many are permitted.
+    pub max: usize,
+}

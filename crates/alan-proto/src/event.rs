@@ -2,8 +2,10 @@
 
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use crate::time::Instant;
+use crate::wire::{Role, Settings};
 
 /// A random number, never zero, that names one start of one node.
 ///
@@ -90,6 +92,14 @@ pub enum Action {
     Quorum(QuorumEvent),
     /// A request moved on without a response.
     Request(RequestEvent),
+    /// A request to a member is to be transmitted, for the first time or once more: call
+    /// [`Node::transmit_request`](crate::Node::transmit_request) with its payload.
+    TransmitRequest {
+        /// The request.
+        request: RequestId,
+        /// The member.
+        to: SocketAddr,
+    },
     /// A lock request came to its end, or a held lock was lost.
     Lock(LockEvent),
     /// Something that an operator should hear of.
@@ -126,6 +136,22 @@ pub enum PeerEvent {
         /// Why.
         why: LeaveReason,
     },
+    /// The member's name or metadata is known now, or has changed:
+    /// [`Node::profile`](crate::Node::profile).
+    Updated {
+        /// Its address.
+        peer: SocketAddr,
+    },
+    /// The member that has just joined is configured otherwise than this node, in what all voters
+    /// must agree on.
+    ConfigMismatch {
+        /// Its address.
+        peer: SocketAddr,
+        /// Its incarnation.
+        incarnation: Incarnation,
+        /// What it says that it is configured with.
+        settings: Settings,
+    },
 }
 
 impl PeerEvent {
@@ -133,7 +159,10 @@ impl PeerEvent {
     #[must_use]
     pub const fn peer(&self) -> SocketAddr {
         match self {
-            Self::Joined { peer, .. } | Self::Left { peer, .. } => *peer,
+            Self::Joined { peer, .. }
+            | Self::Left { peer, .. }
+            | Self::Updated { peer }
+            | Self::ConfigMismatch { peer, .. } => *peer,
         }
     }
 }
@@ -192,6 +221,15 @@ pub enum RequestEvent {
         peer: SocketAddr,
         /// Why.
         why: LeaveReason,
+        /// Whether nobody else is waited for: the request is over.
+        finished: bool,
+    },
+    /// A member that was asked has executed the request, but has no answer for it any more.
+    ResponseGone {
+        /// The request.
+        request: RequestId,
+        /// Who had been asked.
+        peer: SocketAddr,
         /// Whether nobody else is waited for: the request is over.
         finished: bool,
     },
@@ -279,6 +317,30 @@ pub enum Warning {
         /// How many since the last warning of this kind.
         count: u64,
     },
+    /// A peer's hybrid logical clock is more than a day ahead: it is not followed.
+    ClockAhead {
+        /// Whose.
+        peer: SocketAddr,
+        /// How far ahead of ours.
+        by: Duration,
+    },
+    /// A member is configured otherwise than this node, in what all voters must agree on.
+    ConfigMismatch {
+        /// Which member.
+        peer: SocketAddr,
+        /// What it says.
+        theirs: Settings,
+        /// What this node is configured with.
+        ours: Settings,
+    },
+    /// More voters are here than [`Config::cluster_size`](crate::Config::cluster_size) says that
+    /// there ever are: two majorities of it could exist.
+    ClusterLarger {
+        /// Voters here, this node included.
+        have: usize,
+        /// The configured size.
+        cluster_size: u32,
+    },
     /// A peer was turned away because the peer table is full.
     PeersFull {
         /// The latest that was turned away.
@@ -309,6 +371,16 @@ pub enum Delivery<'d> {
         /// What is asked.
         payload: &'d [u8],
     },
+    /// A member repeats a request that was delivered before: it has not got the answer. Send it
+    /// again with [`Node::reply`](crate::Node::reply) if it is at hand, say
+    /// [`Node::reply_gone`](crate::Node::reply_gone) if it was given and is kept no longer, and do
+    /// nothing while the request is still being worked on. It is never to be executed again.
+    Repeated {
+        /// Who asks.
+        from: SocketAddr,
+        /// Which request.
+        request: RequestId,
+    },
     /// An answer to a request of this node, from an address that was asked and had not answered.
     Response {
         /// Which request.
@@ -326,14 +398,21 @@ pub enum Delivery<'d> {
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PeerInfo {
-    /// Its address: source IP and advertised port.
+    /// The address that names it: source IP and advertised port.
     pub addr: SocketAddr,
+    /// Where it is reached now: usually `addr`.
+    pub path: SocketAddr,
     /// Its incarnation; `None` for a classic peer.
     pub incarnation: Option<Incarnation>,
     /// When it became a member.
     pub joined: Instant,
     /// When a datagram of it was last accepted.
     pub last_heard: Instant,
+    /// The smoothed round-trip time (RFC 6298); `None` before the first measure, and for a classic
+    /// peer, with which none can be taken.
+    pub round_trip: Option<Duration>,
+    /// Whether it votes and counts for a quorum; classic peers do.
+    pub role: Role,
 }
 
 /// When the node wants [`Node::handle_timeout`](crate::Node::handle_timeout) called, and what for.
@@ -355,8 +434,10 @@ pub enum Wakeup {
     Silence,
     /// A candidate that has not answered is due another JOIN.
     Join,
-    /// A request's deadline.
+    /// A request's deadline, or its next transmission.
     Request,
+    /// A member that may not have us as one yet is due another proof.
+    Confirmation,
     /// A lock request's deadline, or its next attempt.
     Lock,
     /// The next round of goodbyes.

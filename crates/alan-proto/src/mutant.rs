@@ -37,6 +37,8 @@ mutants! {
     GoneComesBack = "gone-comes-back",
     /// Requests: anybody's response counts.
     AnyResponse = "any-response",
+    /// Requests: a late request of a former life is executed for its successor.
+    FormerRequest = "former-request",
     /// Requests: an answered request's deadline ends the next request in its place.
     DeadlineOfFormer = "deadline-of-former",
     /// Delivery: a message without a payload is not delivered.

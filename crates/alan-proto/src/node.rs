@@ -10,27 +10,36 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 use siphasher::sip::SipHasher13;
 
+use crate::asks::Asks;
+use crate::challenge::Challenges;
+use crate::clock::HybridClock;
 use crate::config::Config;
 use crate::discovery::{Discovery, Full};
 use crate::envelope::Envelope;
 use crate::error::ConfigError;
-use crate::event::{Deadline, Delivery, Incarnation, LeaveReason, PeerEvent, Wakeup};
+use crate::event::{Deadline, Incarnation, Wakeup};
+use crate::hybrid::HybridTime;
 use crate::lock::{ClassicLocks, LockOutput};
-use crate::membership::{Claim, Membership};
-use crate::mutant::{Mutant, planted};
-use crate::outbox::{ControlKind, Outbox, Queued};
+use crate::membership::Membership;
+use crate::outbox::{Outbox, Queued};
+use crate::profile::Profile;
 use crate::quorum::Quorum;
-use crate::request::{Progress, Requests};
-use crate::stats::{Refusal, Rejection, Stats};
+use crate::stats::{Refusal, Stats};
 use crate::storage::{Handle, HashKey};
+use crate::strangers::Strangers;
 use crate::time::Instant;
 use crate::timer::Timers;
 use crate::warning::Warnings;
-use crate::wire::{Control, DecodeError, Message, SessionBlock};
 
+mod admission;
 mod command;
+mod control;
 mod due;
+mod liveness;
+mod neighbours;
 mod poll;
+mod receive;
+mod requests;
 
 /// How often LEAVE goes to peers that can tell a late one from a new life.
 const GOODBYES: u8 = 3;
@@ -43,6 +52,14 @@ const GOODBYE_PAUSE: Duration = Duration::from_millis(5);
 /// to which that is done do not find each other before it is over. One JOIN a minute to ourselves
 /// costs nothing.
 const OWN_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long a member that fell silent is looked for where discovery does not name it: over a long
+/// network outage, not for ever.
+const LOST_PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// How long an address that a peer has named, or has spoken from, is asked to join: five times or
+/// so.
+const LEARNT_PATIENCE: Duration = Duration::from_secs(7);
 
 /// Messages that may wait beside one for each peer and candidate, before input is refused.
 const OUTBOX_SLACK: usize = 4_096;
@@ -66,7 +83,7 @@ const OUTBOX_SLACK: usize = 4_096;
 /// - **Same inputs, same outputs**: there is no other source of time or randomness.
 ///
 /// ```
-/// # use alan_proto::{Action, Config, Delivery, Instant, Node, envelope::Plain};
+/// # use alan_proto::{Action, Config, Delivery, HybridTime, Instant, Node, envelope::Plain};
 /// # use rand_core::SeedableRng;
 /// # struct Socket;
 /// # impl Socket {
@@ -79,7 +96,8 @@ const OUTBOX_SLACK: usize = 4_096;
 /// # }
 /// # let (socket, clock) = (Socket, Clock(0.into()));
 /// let generator = rand_chacha::ChaCha20Rng::from_seed([7; 32]); // from the system in real life
-/// let mut node = Node::new(Config::default(), Plain, generator, clock.now())?;
+/// let wall = HybridTime::from_micros(1_700_000_000_000_000); // since 1970, from the system
+/// let mut node = Node::new(Config::default(), Plain, generator, clock.now(), wall)?;
 /// let (mut incoming, mut outgoing) = (vec![0; 65_535], vec![0; node.config().buffer_size]);
 /// node.handle_discovery(clock.now(), &["10.0.0.2:5000".parse().unwrap()]);
 /// # let mut turns = 0;
@@ -114,13 +132,22 @@ pub struct Node<E, R> {
     envelope: E,
     rng: R,
     incarnation: Incarnation,
+    started: Instant,
     /// The latest moment seen.
     now: Instant,
+    /// Until when this node's own lateness is excused already.
+    excused_until: Instant,
+    clock: HybridClock,
     phase: Phase,
+    challenges: Challenges,
+    strangers: Strangers,
     membership: Membership,
     discovery: Discovery,
+    profile: Box<Profile>,
+    /// When a member may be asked for its list of peers next.
+    next_exchange: Instant,
     quorum: Quorum,
-    requests: Requests,
+    asks: Asks,
     locks: Box<ClassicLocks>,
     timers: Timers<Timer>,
     outbox: Outbox,
@@ -154,8 +181,8 @@ enum Phase {
 enum Timer {
     Heartbeat,
     Silence(Handle),
+    Confirmation(Handle),
     Join(Handle),
-    Request(Handle),
     Goodbye,
 }
 
@@ -164,8 +191,8 @@ impl Timer {
         match self {
             Self::Heartbeat => Wakeup::Heartbeat,
             Self::Silence(_) => Wakeup::Silence,
+            Self::Confirmation(_) => Wakeup::Confirmation,
             Self::Join(_) => Wakeup::Join,
-            Self::Request(_) => Wakeup::Request,
             Self::Goodbye => Wakeup::Goodbye,
         }
     }
@@ -173,25 +200,53 @@ impl Timer {
 
 impl<E: Envelope, R: CryptoRng> Node<E, R> {
     /// A node that knows nobody yet. The generator gives the incarnation, request ids, nonces and
-    /// jitter; it must not repeat after a restart.
-    pub fn new(config: Config, envelope: E, mut rng: R, now: Instant) -> Result<Self, ConfigError> {
+    /// jitter; it must not repeat after a restart. `wall` is the wall clock: it is read this once,
+    /// and a step of it later changes nothing.
+    pub fn new(
+        config: Config,
+        mut envelope: E,
+        mut rng: R,
+        now: Instant,
+        wall: HybridTime,
+    ) -> Result<Self, ConfigError> {
         config.validate()?;
         let incarnation = loop {
             if let Some(incarnation) = Incarnation::new(rng.next_u64()) {
                 break incarnation;
             }
         };
+        envelope.begin(incarnation, &mut rng);
         let mut hash_key = || HashKey(rng.next_u64(), rng.next_u64());
-        let (members, named) = (hash_key(), hash_key());
-        let locks = Box::new(ClassicLocks::new(&config, (rng.next_u64(), rng.next_u64())));
+        let lock_hash_key = hash_key();
+        let membership = Membership::new(
+            config.max_peers,
+            config.heartbeat_timeout,
+            config.heartbeat_interval,
+            incarnation,
+            [hash_key(), hash_key(), hash_key()],
+        );
+        let discovery = Discovery::new(config.max_candidates, config.join_interval, hash_key());
+        let strangers = Strangers::new(config.stranger_budget, hash_key());
+        let locks = Box::new(ClassicLocks::new(&config, (lock_hash_key.0, lock_hash_key.1)));
+        let max_asks = config.max_requests.saturating_add(config.max_peers.saturating_mul(16));
+        let asks = Asks::new(config.max_requests, max_asks, hash_key(), rng.next_u64());
+        let profile =
+            Profile::new(&config.name, &config.metadata).expect("the configuration was validated");
         let mut node = Self {
             incarnation,
+            started: now,
             now,
+            excused_until: now,
+            clock: HybridClock::new(wall, now),
             phase: Phase::Running,
-            membership: Membership::new(config.max_peers, config.heartbeat_timeout, members),
-            discovery: Discovery::new(config.max_candidates, config.join_interval, named),
-            quorum: Quorum::new(config.cluster_size),
-            requests: Requests::new(config.max_requests),
+            challenges: Challenges::new(&mut rng),
+            strangers,
+            membership,
+            discovery,
+            profile: Box::new(profile),
+            next_exchange: now,
+            quorum: Quorum::new(config.cluster_size, config.observer),
+            asks,
             locks,
             timers: Timers::new(),
             outbox: Outbox::new((config.max_peers + config.max_candidates) as usize + OUTBOX_SLACK),
@@ -206,43 +261,6 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         Ok(node)
     }
 
-    /// A datagram arrived from `from`. Opened in place; gives the user payload in it, if it has
-    /// one. What is wrong with it is counted in [`stats`](Self::stats), never answered, and changes
-    /// nothing that a caller can see; but from a member's address it is a sign of life as soon as
-    /// it opens and parses, if no control message contradicts that.
-    #[must_use = "the payload is lent out of the datagram and can't be had again"]
-    pub fn handle_datagram<'d>(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &'d mut [u8],
-    ) -> Option<Delivery<'d>> {
-        self.advance(now);
-        self.stats.received += 1;
-        if self.outbox.is_full() {
-            self.stats.refuse(Refusal::OutboxFull);
-            return None;
-        }
-        let from = canonical(from);
-        match self.accept(from, datagram) {
-            Ok(delivery) => delivery,
-            Err(why) => {
-                self.stats.reject(why);
-                let warning = match why {
-                    Rejection::Unopened => self.warnings.unopened(self.now, from),
-                    Rejection::PeersFull => {
-                        self.warnings.peers_full(self.now, from, self.config.max_peers)
-                    }
-                    _ => None,
-                };
-                if let Some(warning) = warning {
-                    self.outbox.event(warning);
-                }
-                None
-            }
-        }
-    }
-
     /// Does what is due. Call it when the moment of [`poll_timeout`](Self::poll_timeout) has come,
     /// after every datagram that had arrived by then was handed in: otherwise a peer whose sign of
     /// life waits in a socket is declared silent.
@@ -254,11 +272,12 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             match timer {
                 Timer::Heartbeat => self.send_heartbeats(),
                 Timer::Silence(member) => self.check_silence(member),
+                Timer::Confirmation(member) => self.ask_for_confirmation(member),
                 Timer::Join(candidate) => self.ask_again(candidate),
-                Timer::Request(request) => self.time_out_request(request),
                 Timer::Goodbye => self.say_goodbye(),
             }
         }
+        self.check_requests();
         if !self.outbox.is_full() {
             self.locks.handle_timeout(self.now, &mut self.rng);
             self.collect_lock_outputs();
@@ -292,180 +311,31 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
     }
 
+    /// Time goes on. Where it went further than the node had asked for, the node was late, and
+    /// could not hear anybody: nobody's silence counts for that.
     fn advance(&mut self, now: Instant) {
+        if let Some(due) = self.poll_timeout().map(|deadline| deadline.at)
+            && now > due + self.config.heartbeat_timeout / 10
+        {
+            let since = due.max(self.excused_until);
+            self.membership.excuse(now.saturating_since(since));
+            self.excused_until = self.excused_until.max(now);
+        }
         self.now = self.now.max(now);
     }
 
-    /// The way of a datagram: is it for us, does it open, does it parse, what does it say.
-    fn accept<'d>(
-        &mut self,
-        from: SocketAddr,
-        datagram: &'d mut [u8],
-    ) -> Result<Option<Delivery<'d>>, Rejection> {
-        if self.phase != Phase::Running {
-            return Err(Rejection::Closed);
-        }
-        if from.port() == 0 {
-            return Err(Rejection::NoPort);
-        }
-        if datagram.len() > self.config.buffer_size {
-            return Err(Rejection::Oversize);
-        }
-        let bytes = self.envelope.open(datagram).map_err(|_unopened| Rejection::Unopened)?;
-        let message = Message::decode(bytes).map_err(|error| match error {
-            DecodeError::UnknownType(_) => Rejection::UnknownType,
-            _ => Rejection::Malformed,
-        })?;
-        match message {
-            Message::Join(control) => self.on_join(from, control).map(|()| None),
-            Message::Heartbeat(control) => self.on_sign_of_life(from, control).map(|_| None),
-            Message::Leave(control) => self.on_leave(from, control).map(|()| None),
-            Message::Data(payload) => {
-                self.membership.refresh(self.now, &from);
-                if planted(Mutant::EmptyDropped) && payload.is_empty() {
-                    return Ok(None);
-                }
-                Ok(Some(Delivery::Message { from, payload }))
-            }
-            Message::Request { id: request, body: payload } => {
-                self.membership.refresh(self.now, &from);
-                Ok(Some(Delivery::Request { from, request, payload }))
-            }
-            Message::Response { id: request, body: payload } => {
-                self.membership.refresh(self.now, &from);
-                let finished = self.on_response(from, request)?;
-                Ok(Some(Delivery::Response { request, from, payload, finished }))
-            }
-            Message::Lock(message) => {
-                self.membership.refresh(self.now, &from);
-                let outcome = self.locks.handle_message(self.now, from, &message, &mut self.rng);
-                self.collect_lock_outputs();
-                outcome.map(|()| None)
-            }
-        }
-    }
-
-    fn on_join(&mut self, from: SocketAddr, control: Control) -> Result<(), Rejection> {
-        let peer = self.on_sign_of_life(from, control)?;
-        if control.block.is_some() && self.membership.may_answer(self.now, &peer) {
-            self.outbox.control(peer, ControlKind::Heartbeat);
-        }
-        Ok(())
-    }
-
-    /// A JOIN or HEARTBEAT: adds its sender, or refreshes it, or takes note of its restart.
-    fn on_sign_of_life(
-        &mut self,
-        from: SocketAddr,
-        control: Control,
-    ) -> Result<SocketAddr, Rejection> {
-        let peer = self.advertised(from, control)?;
-        let incarnation = control.block.map(|block| block.incarnation);
-        let claim = self.membership.judge(self.now, &peer, incarnation);
-        match claim.inspect_err(|_| self.membership.contradict(&peer))? {
-            Claim::Known => self.membership.confirm(self.now, &peer),
-            Claim::New => self.add_member(peer, incarnation),
-            Claim::Restarted => {
-                let answered = self.membership.last_answered(&peer);
-                self.remove_member(peer, LeaveReason::Restarted);
-                self.add_member(peer, incarnation);
-                self.membership.set_last_answered(&peer, answered);
-            }
-        }
-        Ok(peer)
-    }
-
-    fn on_leave(&mut self, from: SocketAddr, control: Control) -> Result<(), Rejection> {
-        let peer = self.advertised(from, control)?;
-        self.membership.judge_leave(&peer, control.block.map(|block| block.incarnation))?;
-        self.remove_member(peer, LeaveReason::SaidGoodbye);
-        Ok(())
-    }
-
-    /// The address that a control message speaks for: its source IP and the port in it.
-    fn advertised(&mut self, from: SocketAddr, control: Control) -> Result<SocketAddr, Rejection> {
-        if control.port == 0 {
-            return Err(Rejection::NoPort);
-        }
-        let mut peer = from;
-        peer.set_port(control.port);
-        match control.block {
-            Some(block) if block.incarnation == self.incarnation => {
-                self.on_own_datagram(peer);
-                Err(Rejection::OwnDatagram)
-            }
-            _ => {
-                self.discovery.unmark_own(&peer);
-                Ok(peer)
-            }
-        }
-    }
-
-    /// A datagram of ours came back: its source is an address of ours, not a candidate. Where it is
-    /// a member's, that one is given its timeout to contradict: the datagram may be forged.
-    fn on_own_datagram(&mut self, addr: SocketAddr) {
-        if self.membership.contains(&addr) {
-            self.membership.contradict(&addr);
-        } else {
-            self.discovery.mark_own(addr);
-            self.stop_joins(addr);
-            if let Some(named) = self.discovery.find(&addr) {
-                self.arm_join_after(named, OWN_PAUSE);
-            }
-        }
-    }
-
-    /// Gives whether that ends the request.
-    fn on_response(
-        &mut self,
-        from: SocketAddr,
-        id: crate::event::RequestId,
-    ) -> Result<bool, Rejection> {
-        let slot = self.membership.slot(&from);
-        match self.requests.answered(id, from, slot).ok_or(Rejection::UnmatchedResponse)? {
-            Progress::Waiting(_) => Ok(false),
-            Progress::Finished(mut finished) => {
-                if !planted(Mutant::DeadlineOfFormer) {
-                    self.timers.stop_in(&mut finished.deadline);
-                }
-                Ok(true)
-            }
-        }
-    }
-
-    fn add_member(&mut self, peer: SocketAddr, incarnation: Option<Incarnation>) {
-        let Some(member) = self.membership.add(self.now, peer, incarnation) else {
-            return;
-        };
-        self.arm_silence(member);
-        self.stop_joins(peer);
-        self.outbox.event(PeerEvent::Joined { peer, incarnation });
-        self.update_quorum();
-        self.locks.peer_joined(self.now, peer, incarnation.is_some(), &mut self.rng);
-        self.collect_lock_outputs();
-    }
-
-    fn remove_member(&mut self, peer: SocketAddr, why: LeaveReason) {
-        let Some((slot, mut removed)) = self.membership.remove(&peer) else {
-            return;
-        };
-        self.timers.stop_in(&mut removed.silence_timer);
-        self.membership.bury(self.now, &removed, why);
-        self.outbox.event(PeerEvent::Left { peer, why });
-        self.end_requests_to(peer, slot, why);
-        self.update_quorum();
-        self.locks.peer_left(self.now, peer, &mut self.rng);
-        self.collect_lock_outputs();
-        if let Some(candidate) = self.discovery.find(&peer) {
-            self.arm_join(candidate);
-        }
-    }
-
     fn update_quorum(&mut self) {
-        if let Some(event) = self.quorum.update(self.membership.len()) {
+        if let Some(event) = self.quorum.update(self.membership.voters()) {
             self.outbox.event(event);
         }
-        self.locks.set_quorum(self.now, self.quorum.have(), self.quorum.need(), &mut self.rng);
+        let (have, size) = (self.quorum.have(), self.config.cluster_size);
+        if size > 0
+            && have > size as usize
+            && let Some(warning) = self.warnings.cluster_larger(self.now, have, size)
+        {
+            self.outbox.event(warning);
+        }
+        self.locks.set_quorum(self.now, have, self.quorum.need(), &mut self.rng);
         self.collect_lock_outputs();
     }
 
@@ -481,11 +351,6 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
     }
 
-    /// What this node says of itself in a control message.
-    const fn control(&self) -> Control {
-        Control { port: self.config.port, block: Some(SessionBlock::new(self.incarnation)) }
-    }
-
     /// A number that differs, in all likelihood, between two nodes that could behave differently
     /// from here on (their generators and keys aside). For comparing histories.
     #[must_use]
@@ -495,10 +360,15 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.incarnation.hash(&mut hasher);
         self.now.hash(&mut hasher);
         self.phase.hash(&mut hasher);
+        self.excused_until.hash(&mut hasher);
+        self.clock.hash(&mut hasher);
+        self.strangers.hash(&mut hasher);
         self.membership.hash(&mut hasher);
+        self.profile.hash(&mut hasher);
+        self.next_exchange.hash(&mut hasher);
         self.discovery.hash(&mut hasher);
         self.quorum.hash(&mut hasher);
-        self.requests.hash(&mut hasher);
+        self.asks.hash(&mut hasher);
         self.locks.hash(&mut hasher);
         self.timers.hash(&mut hasher);
         self.outbox.hash(&mut hasher);
@@ -511,11 +381,10 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let own = self.timers.next().map(|(at, timer)| Deadline { at, reason: timer.reason() });
+        let request = self.asks.next_timeout().map(|at| Deadline { at, reason: Wakeup::Request });
         let lock = self.locks.next_timeout().map(|at| Deadline { at, reason: Wakeup::Lock });
-        match (own, lock) {
-            (Some(own), Some(lock)) => Some(if lock.at < own.at { lock } else { own }),
-            (own, lock) => own.or(lock),
-        }
+        // The first of those that are equal: its reason is the one to be told.
+        [own, request, lock].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 }
 

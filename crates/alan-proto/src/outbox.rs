@@ -4,23 +4,81 @@
 use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
-use crate::event::{Action, LockEvent, PeerEvent, QuorumEvent, RequestEvent, RequestId, Warning};
+use crate::event::{
+    Action, Incarnation, LockEvent, PeerEvent, QuorumEvent, RequestEvent, RequestId, Warning,
+};
 use crate::lock::KeySlot;
-use crate::wire::LockMessageKind;
+use crate::storage::Handle;
+use crate::time::Instant;
+use crate::wire::{Challenge, LockMessageKind, Probe};
 
-/// Which control message.
+/// Which control message to a member.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum ControlKind {
-    Join,
     Leave,
     Heartbeat,
+}
+
+/// The JOIN that a HEARTBEAT answers.
+#[derive(Clone, Copy, Hash, Debug)]
+pub(crate) struct Question {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) sent_at: Instant,
+    /// When it was heard.
+    pub(crate) at: Instant,
+    pub(crate) challenge: Option<Challenge>,
+}
+
+/// A message to an extended member beside the control messages.
+#[derive(Clone, Copy, Hash, Debug)]
+pub(crate) enum Note {
+    Profile,
+    ProfileAsk,
+    PeersAsk { cursor: u32 },
+    Peers { cursor: u32 },
+    Probe(Probe),
+    ResponseGone { id: RequestId },
 }
 
 /// One thing to be done.
 #[derive(Clone, Copy, Hash, Debug)]
 pub(crate) enum Queued {
-    Control { to: SocketAddr, kind: ControlKind },
-    Lock { to: SocketAddr, kind: LockMessageKind, id: RequestId, key: KeySlot },
+    /// JOIN to a candidate, or to another address of a member.
+    Join {
+        to: SocketAddr,
+    },
+    /// JOIN that proves us to a member which may not have us as one.
+    Proof {
+        member: Handle,
+    },
+    /// JOIN that asks a member whether it is still there.
+    Ping {
+        member: Handle,
+    },
+    /// HEARTBEAT to whoever sent a JOIN, which is a member or not.
+    Answer {
+        to: SocketAddr,
+        question: Question,
+        wants_proof: bool,
+    },
+    /// LEAVE to a candidate, which may have taken us in.
+    Goodbye {
+        to: SocketAddr,
+    },
+    Control {
+        member: Handle,
+        kind: ControlKind,
+    },
+    Note {
+        member: Handle,
+        note: Note,
+    },
+    Lock {
+        to: SocketAddr,
+        kind: LockMessageKind,
+        id: RequestId,
+        key: KeySlot,
+    },
     Event(Action),
 }
 
@@ -45,8 +103,12 @@ impl Outbox {
         self.queue.push_back(queued);
     }
 
-    pub(crate) fn control(&mut self, to: SocketAddr, kind: ControlKind) {
-        self.push(Queued::Control { to, kind });
+    pub(crate) fn control(&mut self, member: Handle, kind: ControlKind) {
+        self.push(Queued::Control { member, kind });
+    }
+
+    pub(crate) fn note(&mut self, member: Handle, note: Note) {
+        self.push(Queued::Note { member, note });
     }
 
     pub(crate) fn event(&mut self, event: impl Into<Action>) {

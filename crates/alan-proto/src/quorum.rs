@@ -7,17 +7,19 @@ pub(crate) const fn quorum_size(cluster_size: u32) -> usize {
     if cluster_size == 0 { 0 } else { cluster_size as usize / 2 + 1 }
 }
 
-/// Follows whether the quorum is here. This node counts itself.
+/// Follows whether the quorum is here. This node counts itself, unless it is an observer.
 #[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct Quorum {
     need: usize,
     have: usize,
+    own: usize,
 }
 
 impl Quorum {
     /// The quorum as seen by a node that knows nobody yet.
-    pub(crate) const fn new(cluster_size: u32) -> Self {
-        Self { need: quorum_size(cluster_size), have: 1 }
+    pub(crate) const fn new(cluster_size: u32, observer: bool) -> Self {
+        let own = if observer { 0 } else { 1 };
+        Self { need: quorum_size(cluster_size), have: own, own }
     }
 
     /// Nodes needed; 0 without a cluster size.
@@ -25,7 +27,7 @@ impl Quorum {
         self.need
     }
 
-    /// Nodes here, this one included.
+    /// Nodes here that count, this one among them.
     pub(crate) const fn have(self) -> usize {
         self.have
     }
@@ -35,11 +37,11 @@ impl Quorum {
         self.have >= self.need
     }
 
-    /// Takes note of the number of members, and tells if that reached or lost the quorum.
+    /// Takes note of the number of members that count, and tells if that reached or lost the quorum.
     pub(crate) const fn update(&mut self, members: usize) -> Option<QuorumEvent> {
         let was_reached = self.is_reached();
-        self.have = members + 1;
-        let Self { need, have } = *self;
+        self.have = members + self.own;
+        let Self { need, have, .. } = *self;
         match (was_reached, self.is_reached()) {
             (false, true) => Some(QuorumEvent::Reached { have, need }),
             (true, false) => Some(QuorumEvent::Lost { have, need }),
@@ -61,9 +63,16 @@ mod tests {
 
     #[test]
     fn a_lone_node_is_the_quorum_of_one_and_of_none() {
-        assert!(Quorum::new(0).is_reached());
-        assert!(Quorum::new(1).is_reached());
-        assert!(!Quorum::new(2).is_reached());
+        assert!(Quorum::new(0, false).is_reached());
+        assert!(Quorum::new(1, false).is_reached());
+        assert!(!Quorum::new(2, false).is_reached());
+    }
+
+    #[test]
+    fn an_observer_counts_for_nobody() {
+        let mut quorum = Quorum::new(3, true);
+        assert_eq!(quorum.update(1), None);
+        assert_eq!(quorum.update(2), Some(QuorumEvent::Reached { have: 2, need: 2 }));
     }
 
     proptest! {
@@ -77,7 +86,7 @@ mod tests {
         fn events_tell_exactly_the_changes(
             cluster_size in 0u32..8, members in prop::collection::vec(0usize..8, 0..50),
         ) {
-            let mut quorum = Quorum::new(cluster_size);
+            let mut quorum = Quorum::new(cluster_size, false);
             let mut told = quorum.is_reached();
             for count in members {
                 let need = quorum_size(cluster_size);

@@ -20,6 +20,28 @@ pub enum Rejection {
     FormerIncarnation,
     /// A control message without a session block from a peer that is known to send them.
     Downgrade,
+    /// Its source has spent its budget of datagrams and key trials for now
+    /// ([`Config::stranger_budget`](crate::Config::stranger_budget)).
+    OverBudget,
+    /// It does not open, soon after our start: probably sealed for our former life.
+    FormerLife,
+    /// It was received before, or is older than what its session began with here.
+    Replayed,
+    /// It claims a session with us whose sender has not proven itself here (yet).
+    Unproven,
+    /// Its envelope belongs to another life than the one that it speaks for.
+    WrongSession,
+    /// It has no session, and peers without one are refused
+    /// ([`Config::classic_peers`](crate::Config::classic_peers)).
+    ClassicRefused,
+    /// A JOIN from a stranger so short that its answer would be longer.
+    ShortJoin,
+    /// A control message that is older than one that came before it.
+    Late,
+    /// A request that its sender does not wait for any more.
+    DeadRequest,
+    /// A request beyond what is remembered for its sender.
+    RequestsFull,
     /// A LEAVE from somebody who is no member.
     NotMember,
     /// The peer table is full.
@@ -41,7 +63,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every reason, in the order in which a datagram meets them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 26] = [
         Self::Unopened,
         Self::Oversize,
         Self::Malformed,
@@ -50,6 +72,16 @@ impl Rejection {
         Self::OwnDatagram,
         Self::FormerIncarnation,
         Self::Downgrade,
+        Self::OverBudget,
+        Self::FormerLife,
+        Self::Replayed,
+        Self::Unproven,
+        Self::WrongSession,
+        Self::ClassicRefused,
+        Self::ShortJoin,
+        Self::Late,
+        Self::DeadRequest,
+        Self::RequestsFull,
         Self::NotMember,
         Self::PeersFull,
         Self::UnmatchedResponse,
@@ -72,6 +104,16 @@ impl Rejection {
             Self::OwnDatagram => "own_datagram",
             Self::FormerIncarnation => "former_incarnation",
             Self::Downgrade => "downgrade",
+            Self::OverBudget => "over_budget",
+            Self::FormerLife => "former_life",
+            Self::Replayed => "replayed",
+            Self::Unproven => "unproven",
+            Self::WrongSession => "wrong_session",
+            Self::ClassicRefused => "classic_refused",
+            Self::ShortJoin => "short_join",
+            Self::Late => "late",
+            Self::DeadRequest => "dead_request",
+            Self::RequestsFull => "requests_full",
             Self::NotMember => "not_member",
             Self::PeersFull => "peers_full",
             Self::UnmatchedResponse => "unmatched_response",
@@ -136,6 +178,8 @@ pub struct Stats {
     pub received: u64,
     /// Datagrams handed out, user payloads included; a broadcast counts once a member.
     pub transmitted: u64,
+    /// Requests transmitted once more because no answer had come.
+    pub retransmitted: u64,
     rejected: [u64; Rejection::ALL.len()],
     refused: [u64; Refusal::ALL.len()],
 }

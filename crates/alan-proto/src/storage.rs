@@ -283,6 +283,7 @@ impl SlotSet {
         Self { words: Vec::new(), len: 0 }
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::event::Warning;
 use crate::time::Instant;
+use crate::wire::Settings;
 
 /// The pause between two warnings of one kind.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -33,6 +34,9 @@ impl Kind {
 pub(crate) struct Warnings {
     unopened: Kind,
     peers_full: Kind,
+    clock_ahead: Kind,
+    config_mismatch: Kind,
+    cluster_larger: Kind,
 }
 
 impl Warnings {
@@ -47,5 +51,33 @@ impl Warnings {
         limit: u32,
     ) -> Option<Warning> {
         self.peers_full.count(now).map(|_| Warning::PeersFull { source, limit })
+    }
+
+    pub(crate) fn clock_ahead(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        by: Duration,
+    ) -> Option<Warning> {
+        self.clock_ahead.count(now).map(|_| Warning::ClockAhead { peer, by })
+    }
+
+    pub(crate) fn config_mismatch(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        theirs: Settings,
+        ours: Settings,
+    ) -> Option<Warning> {
+        self.config_mismatch.count(now).map(|_| Warning::ConfigMismatch { peer, theirs, ours })
+    }
+
+    pub(crate) fn cluster_larger(
+        &mut self,
+        now: Instant,
+        have: usize,
+        cluster_size: u32,
+    ) -> Option<Warning> {
+        self.cluster_larger.count(now).map(|_| Warning::ClusterLarger { have, cluster_size })
     }
 }

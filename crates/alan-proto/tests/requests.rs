@@ -1,15 +1,19 @@
-//! Requests: every one ends once, by an answer from who was asked, a departure, or the deadline.
+//! Requests: every one ends once, by an answer from who was asked, a departure, or the deadline; a
+//! member is asked until then, and executes it once.
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use alan_proto::wire::Message;
 use alan_proto::{
-    Action, Config, LeaveReason, Refusal, Rejection, RequestError, RequestEvent, RequestId,
-    SendError,
+    Action, Config, Instant, LeaveReason, Refusal, Rejection, RequestError, RequestEvent,
+    RequestId, ResponseCache, ResponseLimits, SendError,
 };
-use support::{Cluster, Delivered, addr, plain, sealed};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use support::{Cluster, Datagram, Delivered, addr, plain, sealed};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -205,7 +209,7 @@ fn broadcasts_and_requests_to_all_wait_for_the_quorum_and_nothing_else_does() {
     let no_quorum = SendError::NoQuorum { have: 1, need: 2 };
     cluster.with(addr(1), |node, now, buffer| {
         assert_eq!(node.broadcast(now, b"!", buffer), Err(no_quorum));
-        let refused = node.request_all(now, b"?", None, buffer);
+        let refused = node.request_all(now, 1, None);
         assert_eq!(refused, Err(RequestError::Send(no_quorum)));
         assert!(node.send_to(now, addr(2), b"!", buffer).is_ok());
         assert!(node.request(now, addr(2), b"?", None, buffer).is_ok());
@@ -226,8 +230,9 @@ fn a_payload_that_does_not_fit_is_refused_with_both_lengths() {
             assert_eq!(node.send_to(now, addr(2), &payload, buffer), Err(too_large));
             let sent = node.send_to(now, addr(2), &payload[1..], buffer).expect("it fits");
             assert_eq!(sent.len, 4_096);
+            // A stranger's request has a shorter header than a member's.
+            assert_eq!(node.max_request_payload(), longest - 28);
             let longest = longest - 16;
-            assert_eq!(node.max_request_payload(), longest);
             let too_large = SendError::MessageTooLarge { len: longest + 1, max: longest };
             let refused = node.request(now, addr(2), &payload[..=longest], None, buffer);
             assert_eq!(refused, Err(RequestError::Send(too_large)));
@@ -269,4 +274,162 @@ fn leaving_ends_every_request_and_refuses_new_ones() {
     });
     cluster.run_for(5 * SECOND);
     assert_eq!(request_events(&cluster, 1).len(), 2);
+}
+
+/// The moments at which `from` has sent a request to `to`, for the first time or again.
+fn transmissions(cluster: &Cluster, from: u8, to: u8) -> Vec<Instant> {
+    let sent = cluster.sent.iter().filter(|datagram| {
+        let is_request = matches!(
+            Message::decode(&datagram.bytes),
+            Ok(Message::Request { .. } | Message::SessionRequest { .. })
+        );
+        is_request && (datagram.from, datagram.to) == (addr(from), addr(to))
+    });
+    sent.map(|datagram| datagram.at).collect()
+}
+
+fn is_response(datagram: &Datagram) -> bool {
+    matches!(Message::decode(&datagram.bytes), Ok(Message::SessionResponse { .. }))
+}
+
+#[test]
+fn a_request_to_a_member_is_sent_until_it_is_answered_with_pauses_that_double() {
+    let mut cluster = Cluster::new(14);
+    cluster.start_mesh(2, &Config::default());
+    let deadline = cluster.now + 60 * SECOND;
+    cluster.passes = Box::new(|datagram| {
+        !matches!(Message::decode(&datagram.bytes), Ok(Message::SessionRequest { .. }))
+    });
+    let id = cluster.request(addr(1), addr(2), b"?", Some(deadline));
+    cluster.run_for(10 * SECOND);
+    let moments = transmissions(&cluster, 1, 2);
+    let pauses: Vec<_> =
+        moments.windows(2).map(|two| two[1].saturating_since(two[0]).as_millis()).collect();
+    assert_eq!(pauses, [50, 100, 200, 400, 800, 1_600, 3_200], "the round trip takes 2 ms");
+    assert_eq!(cluster.node(addr(1)).stats().retransmitted, 7);
+
+    cluster.passes = Box::new(|_| true);
+    cluster.run_until("it arrives", |cluster| asked(cluster, 2) == [id]);
+    cluster.reply(addr(2), addr(1), id, b"!");
+    cluster.run_for(cluster.latency);
+    assert_eq!(responses(&cluster, 1), [(b'!', true)]);
+    let sent = transmissions(&cluster, 1, 2).len();
+    cluster.run_for(60 * SECOND);
+    assert_eq!(transmissions(&cluster, 1, 2).len(), sent, "nobody waits for it any longer");
+}
+
+#[test]
+fn what_is_over_or_asked_of_a_classic_peer_is_not_sent_again() {
+    let mut cluster = Cluster::new(15);
+    let mut classic = Config::default();
+    classic.speak_classic = true;
+    cluster.start(addr(1));
+    cluster.start(addr(2));
+    cluster.start_with(addr(3), classic, plain());
+    cluster.discover(addr(1), &[addr(2), addr(3)]);
+    cluster.run_until("they meet", |cluster| cluster.members(addr(1)).len() == 2);
+    cluster.passes = Box::new(|datagram| datagram.from != addr(1));
+    let deadline = Some(cluster.now + 5 * SECOND);
+    cluster.request(addr(1), addr(3), b"?", deadline);
+    let cancelled = cluster.request(addr(1), addr(2), b"?", deadline);
+    cluster.with(addr(1), |node, _, _| node.cancel_request(cancelled));
+    let late = cluster.request(addr(1), addr(2), b"?", Some(cluster.now + SECOND / 5));
+    cluster.run_for(5 * SECOND);
+    assert_eq!(transmissions(&cluster, 1, 3).len(), 1);
+    let of_both = transmissions(&cluster, 1, 2).len();
+    assert_eq!(of_both, 1 + 3, "at once, after 50 ms and after 150 ms");
+    assert!(request_events(&cluster, 1).contains(&RequestEvent::TimedOut { request: late }));
+}
+
+#[test]
+fn a_request_that_comes_again_is_answered_again_and_executed_once() {
+    let mut cluster = Cluster::new(16);
+    cluster.start_mesh(2, &Config::default());
+    let id = cluster.request(addr(1), addr(2), b"?", Some(cluster.now + 60 * SECOND));
+    // The handler takes its time: what comes again meanwhile is neither delivered nor answered.
+    cluster.run_for(SECOND);
+    assert!(transmissions(&cluster, 1, 2).len() > 3);
+    assert_eq!(asked(&cluster, 2), [id]);
+    assert!(!cluster.sent.iter().any(is_response));
+    // Its answer is lost, twice.
+    let mut lost = 0;
+    cluster.passes = Box::new(move |datagram| {
+        lost += u32::from(is_response(datagram));
+        !is_response(datagram) || lost > 2
+    });
+    cluster.reply(addr(2), addr(1), id, b"!");
+    cluster.run_until("an answer arrives", |cluster| !responses(cluster, 1).is_empty());
+    assert_eq!(responses(&cluster, 1), [(b'!', true)]);
+    assert_eq!(cluster.sent.iter().filter(|datagram| is_response(datagram)).count(), 3);
+    assert_eq!(asked(&cluster, 2), [id]);
+}
+
+#[test]
+fn a_request_whose_answer_is_not_kept_ends_with_an_error() {
+    let mut cluster = Cluster::new(17);
+    cluster.start_mesh(2, &Config::default());
+    let mut limits = ResponseLimits::default();
+    limits.answers = 0;
+    cluster.nodes.get_mut(&addr(2)).expect("it runs").answers = ResponseCache::new(limits);
+    let id = cluster.request(addr(1), addr(2), b"?", Some(cluster.now + 60 * SECOND));
+    cluster.run_for(cluster.latency);
+    cluster.passes = Box::new(|datagram| !is_response(datagram));
+    cluster.reply(addr(2), addr(1), id, b"!");
+    cluster.run_until("it ends", |cluster| !request_events(cluster, 1).is_empty());
+    let gone = RequestEvent::ResponseGone { request: id, peer: addr(2), finished: true };
+    assert_eq!(request_events(&cluster, 1), [gone]);
+    assert_eq!(asked(&cluster, 2), [id]);
+    assert_eq!(cluster.node(addr(1)).usage().requests, 0);
+}
+
+#[test]
+fn a_request_to_all_reaches_all_although_datagrams_are_lost() {
+    let mut cluster = Cluster::new(18);
+    cluster.start_mesh(5, &Config::default());
+    let mut generator = ChaCha8Rng::seed_from_u64(18);
+    cluster.passes = Box::new(move |_| generator.next_u32() % 10 >= 3);
+    let id = cluster.request_all(addr(1), b"?", None).expect("there are members");
+    cluster.run_until("it has come to all", |cluster| {
+        (2..=5).all(|last| asked(cluster, last) == [id])
+    });
+    for last in 2..=5 {
+        cluster.reply(addr(last), addr(1), id, &[last]);
+    }
+    cluster.run_until("all have answered", |cluster| responses(cluster, 1).len() == 4);
+    let answers = responses(&cluster, 1);
+    assert_eq!(answers.iter().map(|(from, _)| *from).collect::<BTreeSet<_>>(), (2..=5).collect());
+    assert_eq!(answers.iter().filter(|(_, finished)| *finished).count(), 1);
+    assert!(answers[3].1, "with the last one it is over");
+}
+
+/// The responder hears nothing of the requester for long enough to forget it, and has it as a
+/// member again then, the same life: what it was asked before is never executed again.
+#[test]
+fn a_life_that_is_forgotten_and_comes_back_has_nothing_executed_twice() {
+    let mut cluster = Cluster::new(19);
+    cluster.start_mesh(2, &Config::default());
+    let life = cluster.node(addr(1)).incarnation();
+    let first = cluster.request(addr(1), addr(2), b"1", None);
+    cluster.run_for(cluster.latency);
+    let recorded = cluster.sent.iter().rev().find(|datagram| datagram.from == addr(1));
+    let recorded = recorded.expect("it was asked").bytes.clone();
+    cluster.passes = Box::new(|datagram| datagram.to != addr(2));
+    let lost = cluster.request(addr(1), addr(2), b"2", None);
+    cluster.run_until("it is forgotten", |cluster| cluster.members(addr(2)).is_empty());
+    assert_eq!(cluster.members(addr(1)), [addr(2)], "the other direction works");
+
+    cluster.passes = Box::new(|_| true);
+    cluster.run_until("it is back", |cluster| cluster.members(addr(2)) == [addr(1)]);
+    assert_eq!(cluster.node(addr(2)).member(addr(1)).and_then(|it| it.incarnation), Some(life));
+    cluster.inject(addr(1), addr(2), &recorded);
+    cluster.run_until("both end", |cluster| request_events(cluster, 1).len() == 2);
+    let ended = request_events(&cluster, 1);
+    for request in [first, lost] {
+        let gone = RequestEvent::ResponseGone { request, peer: addr(2), finished: true };
+        assert!(ended.contains(&gone), "{ended:?}");
+    }
+    assert!(cluster.node(addr(2)).stats().rejected(Rejection::DeadRequest) >= 2);
+    let third = cluster.request(addr(1), addr(2), b"3", None);
+    cluster.run_for(cluster.latency);
+    assert_eq!(asked(&cluster, 2), [first, third], "each once");
 }

@@ -34,6 +34,7 @@ impl Layer {
         let mut layer = Self { from_environment: true, ..Self::default() };
         variables.read_places(&mut layer)?;
         variables.read_key(&mut layer)?;
+        variables.read_identity(&mut layer)?;
         variables.read_times(&mut layer)?;
         variables.read_sizes(&mut layer)?;
         Ok(layer)
@@ -62,6 +63,9 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
     fn read_key(&self, layer: &mut Layer) -> Result<(), ConfigProblem> {
         if let Some(text) = (self.lookup)(&variable("key")) {
             layer.key = Some(key_from_variable(&variable("key"), text)?);
+        }
+        if let Some(texts) = (self.lookup)(&variable("also_open_with")) {
+            layer.also_open_with = Some(keys_from_variable(&variable("also_open_with"), texts)?);
         }
         layer.key_file = (self.lookup)(&variable("key_file")).map(PathBuf::from);
         self.read_passphrase(layer)?;
@@ -92,6 +96,16 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
         Err(ConfigProblem::new("passphrase", "set", permitted).in_variable(name))
     }
 
+    fn read_identity(&self, layer: &mut Layer) -> Result<(), ConfigProblem> {
+        let text = |text: &str| Some(text.to_owned());
+        layer.name = self.read("name", "a name in UTF-8", text)?;
+        layer.metadata = self.read("metadata", "a text in UTF-8", text)?;
+        let either = "true or false";
+        layer.observer = self.read("observer", either, |text| text.parse().ok())?;
+        layer.classic_peers = self.read("classic_peers", either, |text| text.parse().ok())?;
+        Ok(())
+    }
+
     fn read_times(&self, layer: &mut Layer) -> Result<(), ConfigProblem> {
         layer.heartbeat_interval = self.read_duration("heartbeat_interval")?;
         layer.heartbeat_timeout = self.read_duration("heartbeat_timeout")?;
@@ -108,8 +122,12 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
         layer.queue_size = self.read_number("queue_size")?;
         layer.queue_bytes = self.read_number("queue_bytes")?;
         layer.queue_full = self.read("queue_full", "refuse or block", |text| text.parse().ok())?;
+        layer.response_cache = self.read_number("response_cache")?;
+        layer.response_cache_bytes = self.read_number("response_cache_bytes")?;
         layer.event_queue = self.read_number("event_queue")?;
         layer.kernel_buffer = self.read_number("kernel_buffer")?;
+        layer.drift_bound_ppm = self.read_number("drift_bound_ppm")?;
+        layer.stranger_budget = self.read_number("stranger_budget")?;
         layer.max_peers = self.read_number("max_peers")?;
         layer.max_candidates = self.read_number("max_candidates")?;
         layer.max_requests = self.read_number("max_requests")?;
@@ -170,4 +188,16 @@ fn passphrase_from_variable(variable: &str, value: OsString) -> Result<Passphras
     str::from_utf8(&bytes)
         .map(Passphrase::from_line)
         .map_err(|_not_shown| passphrase::not_text().in_variable(variable))
+}
+
+/// Reads keys that are separated by commas from a variable's value, and erases our copy of it.
+fn keys_from_variable(variable: &str, value: OsString) -> Result<Vec<Key>, ConfigProblem> {
+    let bytes = Zeroizing::new(value.into_encoded_bytes());
+    let problem = |error| {
+        let ConfigProblem { value, permitted, .. } = key_problem(error);
+        ConfigProblem::new("also_open_with", value, permitted).in_variable(variable)
+    };
+    let text = str::from_utf8(&bytes).map_err(|_binary| problem(KeyTextError::Encoding))?;
+    let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+    texts.map(|text| key_from_text(text).map_err(problem)).collect()
 }

@@ -35,7 +35,13 @@ pub struct Layer {
     pub passphrase: Option<Passphrase>,
     #[cfg(feature = "passphrase")]
     pub cluster_name: Option<String>,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "text::keys"))]
+    pub also_open_with: Option<Vec<Key>>,
     pub security_enabled: Option<bool>,
+    pub name: Option<String>,
+    pub metadata: Option<String>,
+    pub observer: Option<bool>,
+    pub classic_peers: Option<bool>,
     pub cluster_size: Option<u32>,
     pub buffer_size: Option<usize>,
     #[cfg_attr(feature = "serde", serde(deserialize_with = "text::duration"))]
@@ -44,13 +50,17 @@ pub struct Layer {
     pub heartbeat_timeout: Option<Duration>,
     #[cfg_attr(feature = "serde", serde(deserialize_with = "text::duration"))]
     pub timeout: Option<Duration>,
+    pub drift_bound_ppm: Option<u32>,
     #[cfg_attr(feature = "serde", serde(deserialize_with = "text::parse"))]
     pub refresh_interval: Option<Refresh>,
     pub queue_size: Option<usize>,
     pub queue_bytes: Option<usize>,
     pub queue_full: Option<QueueFull>,
+    pub response_cache: Option<usize>,
+    pub response_cache_bytes: Option<usize>,
     pub event_queue: Option<usize>,
     pub kernel_buffer: Option<usize>,
+    pub stranger_budget: Option<u32>,
     pub max_peers: Option<u32>,
     pub max_candidates: Option<u32>,
     pub max_requests: Option<u32>,
@@ -118,5 +128,14 @@ mod text {
         D: Deserializer<'de>,
     {
         Ok(Some(String::deserialize(deserializer)?.into()))
+    }
+
+    pub(super) fn keys<'de, D>(deserializer: D) -> Result<Option<Vec<Key>>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        let texts = Zeroizing::new(Vec::<String>::deserialize(deserializer)?);
+        let keys: Result<_, _> = texts.iter().map(|text| key_from_text(text)).collect();
+        keys.map(Some).map_err(D::Error::custom)
     }
 }

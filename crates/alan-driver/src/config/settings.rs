@@ -34,7 +34,10 @@ pub struct Settings {
     secret: Option<Secret>,
     #[cfg(feature = "passphrase")]
     cluster_name: Option<String>,
+    also_open_with: Vec<Key>,
     security_enabled: Option<bool>,
+    response_cache: usize,
+    response_cache_bytes: usize,
     queue_size: usize,
     queue_bytes: usize,
     queue_full: QueueFull,
@@ -69,7 +72,10 @@ impl Default for Settings {
             secret: None,
             #[cfg(feature = "passphrase")]
             cluster_name: None,
+            also_open_with: Vec::new(),
             security_enabled: None,
+            response_cache: 4_096,
+            response_cache_bytes: 8 * 1024 * 1024,
             queue_size: 256,
             queue_bytes: 64 * 1024 * 1024,
             queue_full: QueueFull::default(),
@@ -136,9 +142,36 @@ impl Settings {
     }
 }
 
+/// What the node is.
+impl Settings {
+    /// What to call this node, for people: at most 64 bytes. Default empty.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.core.name = name.into();
+        self.set_in_code("name")
+    }
+
+    /// What else this node tells its peers about itself: at most 512 bytes. Default empty. It can be
+    /// replaced while the node runs, by [`Node::set_metadata`](crate::Node::set_metadata).
+    #[must_use]
+    pub fn metadata(mut self, metadata: impl Into<Vec<u8>>) -> Self {
+        self.core.metadata = metadata.into();
+        self.set_in_code("metadata")
+    }
+
+    /// Whether this node is an observer: it may do everything, but counts for no quorum and votes
+    /// for no lock. For command-line tools and batch jobs. Default `false`.
+    #[must_use]
+    pub fn observer(mut self, observer: bool) -> Self {
+        self.core.observer = observer;
+        self.set_in_code("observer")
+    }
+}
+
 /// Encryption.
 impl Settings {
-    /// Seals all datagrams with this key. Nodes with another key, or with none, are strangers.
+    /// Seals all datagrams with this key, and opens with it. Nodes with another key, or with none,
+    /// are strangers.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.secret = Some(Secret::Key(key));
@@ -193,6 +226,14 @@ impl Settings {
         self.set_in_code("cluster_name")
     }
 
+    /// Opens with this key, too, beside the one that seals: called for each of up to four keys. For
+    /// a cluster whose key is being changed, see [`Node::rotate_keys`](crate::Node::rotate_keys).
+    #[must_use]
+    pub fn also_open_with(mut self, key: Key) -> Self {
+        self.also_open_with.push(key);
+        self.set_in_code("also_open_with")
+    }
+
     /// Whether to seal. `false` is plain text although there is a key, for a cluster that is to be
     /// encrypted later; `true` makes a missing key an error. Default: whether there is a key.
     #[must_use]
@@ -238,6 +279,27 @@ impl Settings {
         self.core.timeout = timeout;
         self.set_in_code("timeout")
     }
+
+    /// See [`Config::drift_bound_ppm`].
+    #[must_use]
+    pub fn drift_bound_ppm(mut self, parts: u32) -> Self {
+        self.core.drift_bound_ppm = parts;
+        self.set_in_code("drift_bound_ppm")
+    }
+
+    /// See [`Config::classic_peers`].
+    #[must_use]
+    pub fn classic_peers(mut self, served: bool) -> Self {
+        self.core.classic_peers = served;
+        self.set_in_code("classic_peers")
+    }
+
+    /// See [`Config::speak_classic`]: for tests of mixed clusters, hence in code only.
+    #[must_use]
+    pub fn speak_classic(mut self, classic: bool) -> Self {
+        self.core.speak_classic = classic;
+        self.set_in_code("speak_classic")
+    }
 }
 
 /// Limits.
@@ -264,6 +326,25 @@ impl Settings {
     pub fn queue_full(mut self, policy: QueueFull) -> Self {
         self.queue_full = policy;
         self.set_in_code("queue_full")
+    }
+
+    /// The most answers that are kept after they were given, for members whose request comes again
+    /// because the answer got lost; about 200 bytes each, beside the payload. The oldest goes first.
+    /// A request whose answer is gone is not handled again: it ends with
+    /// [`RequestError::ResponseGone`](crate::RequestError::ResponseGone). 0 to 1,048,576; default
+    /// 4,096.
+    #[must_use]
+    pub fn response_cache(mut self, answers: usize) -> Self {
+        self.response_cache = answers;
+        self.set_in_code("response_cache")
+    }
+
+    /// The most bytes of payload in all kept answers together. 0 to 1,073,741,824; default 8,388,608
+    /// (8 MiB).
+    #[must_use]
+    pub fn response_cache_bytes(mut self, bytes: usize) -> Self {
+        self.response_cache_bytes = bytes;
+        self.set_in_code("response_cache_bytes")
     }
 
     /// The most events that wait for one subscriber, about 100 bytes each. 1 to 1,048,576; default
@@ -296,11 +377,19 @@ impl Settings {
         self.set_in_code("max_candidates")
     }
 
-    /// See [`Config::max_requests`].
+    /// See [`Config::max_requests`]. The payload of a request to members, at most `buffer_size`
+    /// bytes, is kept beside it until the request ends.
     #[must_use]
     pub fn max_requests(mut self, requests: u32) -> Self {
         self.core.max_requests = requests;
         self.set_in_code("max_requests")
+    }
+
+    /// See [`Config::stranger_budget`].
+    #[must_use]
+    pub fn stranger_budget(mut self, datagrams: u32) -> Self {
+        self.core.stranger_budget = datagrams;
+        self.set_in_code("stranger_budget")
     }
 
     /// See [`Config::max_locks`].
@@ -340,7 +429,10 @@ impl fmt::Debug for Settings {
             .field("places", &self.places)
             .field("refresh_interval", &self.refresh_interval)
             .field("secret", &self.secret)
+            .field("also_open_with", &self.also_open_with)
             .field("security_enabled", &self.security_enabled)
+            .field("response_cache", &self.response_cache)
+            .field("response_cache_bytes", &self.response_cache_bytes)
             .field("queue_size", &self.queue_size)
             .field("queue_bytes", &self.queue_bytes)
             .field("queue_full", &self.queue_full)

@@ -18,6 +18,16 @@ pub(crate) struct Inbound {
     pub(crate) payload: Bytes,
 }
 
+impl Inbound {
+    /// Whose request it is and which, if it is one.
+    pub(crate) const fn request(&self) -> Option<(SocketAddr, RequestId)> {
+        match self.kind {
+            Kind::Data => None,
+            Kind::Request(request) => Some((self.from, request)),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Data,
@@ -45,7 +55,8 @@ impl Message {
         match kind {
             Kind::Data => Self::Data { from, payload },
             Kind::Request(id) => {
-                Self::Request(Request { engine: Arc::clone(engine), from, id, payload })
+                let engine = Arc::clone(engine);
+                Self::Request(Request { engine, from, id, payload, answered: false })
             }
         }
     }
@@ -67,14 +78,15 @@ impl Message {
     }
 }
 
-/// A request of another node. Dropped without a reply it is not answered, and whoever asked waits
-/// for its own deadline.
+/// A request of another node, handed out once in this life of this node. Dropped without a reply it
+/// is not answered, and whoever asked waits for its own deadline.
 #[must_use = "whoever asked waits for a reply"]
 pub struct Request {
     engine: Arc<Engine>,
     from: SocketAddr,
     id: RequestId,
     payload: Bytes,
+    answered: bool,
 }
 
 impl Request {
@@ -93,10 +105,23 @@ impl Request {
         self.id
     }
 
-    /// Sends the reply, on this thread and at once. It is one datagram, and may get lost like any.
-    /// One request has one reply: a second does not compile.
-    pub fn reply(self, payload: impl AsRef<[u8]>) -> Result<(), ReplyError> {
-        self.engine.reply(self.from, self.id, payload.as_ref())
+    /// Sends the reply, on this thread and at once. It is one datagram. If it gets lost, a member
+    /// asks again and gets it again, for as long as it is
+    /// [kept](crate::config::Settings::response_cache); a classic peer or a stranger does not ask
+    /// again. One request has one reply: a second does not compile.
+    pub fn reply(mut self, payload: impl AsRef<[u8]>) -> Result<(), ReplyError> {
+        let replied = self.engine.reply(self.from, self.id, payload.as_ref());
+        // What the system did not take is kept for when it is asked for again.
+        self.answered = matches!(replied, Ok(()) | Err(ReplyError::NotSent(_)));
+        replied
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.engine.abandon(self.from, self.id);
+        }
     }
 }
 

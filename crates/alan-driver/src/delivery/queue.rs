@@ -59,14 +59,21 @@ impl Queue {
         self.entries.iter().any(|entry| matches!(entry, Entry::Peer(_)))
     }
 
-    /// Marks a change. A `Left` right behind the `Joined` that nobody has been told cancels it, so
-    /// that at most two marks stand between two messages.
+    /// Marks a change. A `Left` right behind the `Joined` that nobody has been told cancels it, with
+    /// all that was to be told about that member in between; news about a name take the place of
+    /// older ones. So at most four marks stand between two messages.
     pub(super) fn push_marker(&mut self, marker: PeerEvent) {
-        if matches!(marker, PeerEvent::Left { .. })
-            && matches!(self.entries.back(), Some(Entry::Peer(PeerEvent::Joined { .. })))
-        {
-            self.entries.pop_back();
-            return;
+        let left = matches!(marker, PeerEvent::Left { .. });
+        while let Some(Entry::Peer(last)) = self.entries.back() {
+            match last {
+                PeerEvent::Left { .. } => break,
+                PeerEvent::Joined { .. } if left => {
+                    self.entries.pop_back();
+                    return;
+                }
+                _ if left || *last == marker => self.entries.pop_back(),
+                _ => break,
+            };
         }
         self.entries.push_back(Entry::Peer(marker));
     }

@@ -16,6 +16,7 @@ impl Engine {
         let totals = [
             ("alan_datagrams_received_total", stats.protocol.received),
             ("alan_datagrams_transmitted_total", stats.protocol.transmitted),
+            ("alan_requests_retransmitted_total", stats.protocol.retransmitted),
             ("alan_send_failures_total", stats.send_failures),
             ("alan_receive_failures_total", stats.receive_failures),
             ("alan_messages_refused_total", stats.messages_refused),
@@ -38,6 +39,9 @@ impl Engine {
         let present = [
             ("alan_peers", usage.protocol.peers),
             ("alan_requests", usage.requests),
+            ("alan_open_requests", usage.open_requests),
+            ("alan_kept_answers", usage.kept_answers),
+            ("alan_kept_bytes", usage.kept_bytes),
             ("alan_locks", usage.protocol.locks),
             ("alan_queued_messages", usage.queued_messages),
             ("alan_queued_bytes", usage.queued_bytes),

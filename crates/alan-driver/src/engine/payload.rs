@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use alan_proto::{Instant, PeerInfo, RequestId, Transmit};
+use bytes::Bytes;
 
-use super::{Core, Engine, Port};
+use super::{Core, Engine};
 use crate::completion::{Pending, Place};
 use crate::error::{BroadcastError, Closed, RequestAllError, RequestError, SendError};
 use crate::operation::Sent;
@@ -40,7 +40,11 @@ impl Engine {
         request: RequestId,
         payload: &[u8],
     ) -> Result<(), SendError> {
-        self.send_one(|core, now, buffer| core.node.reply(now, to, request, payload, buffer))
+        self.send_one(|core, now, buffer| {
+            let transmit = core.node.reply(now, to, request, payload, buffer)?;
+            core.responses.answered(to, request, payload);
+            Ok(transmit)
+        })
     }
 
     fn send_one(
@@ -75,12 +79,13 @@ impl Engine {
                 core.poll_quorum(now, place, deadline, task, wakes).map(|quorum| {
                     quorum?;
                     let len = core.node.broadcast(now, payload, buffer)?;
-                    Ok((len, members(core), core.socket().ok_or(Closed)?))
+                    let members: Vec<_> = core.node.members().collect();
+                    Ok((len, members, core.socket().ok_or(Closed)?))
                 })
             });
             sealed.map_ok(|(len, members, socket)| {
-                let send = |peer| {
-                    let result = self.send(&socket, peer, &buffer[..len]).map(|()| payload.len());
+                let send = |PeerInfo { addr: peer, path, .. }| {
+                    let result = self.send(&socket, path, &buffer[..len]).map(|()| payload.len());
                     Sent { peer, result }
                 };
                 let most = if fault!(BroadcastToOne) { 1 } else { usize::MAX };
@@ -97,13 +102,23 @@ impl Engine {
         payload: &[u8],
     ) -> Result<RequestId, RequestError> {
         with_buffer(self.config.buffer_size, |buffer| {
-            let (id, transmit, socket) = self.command(|core, now, _| {
+            let (id, peer, transmit, socket) = self.command(|core, now, _| {
                 let (id, transmit) = core.node.request(now, to, payload, deadline, buffer)?;
-                core.requests.insert(id, Pending::new(vec![transmit.to]));
-                tracing::trace!(peer = %transmit.to, request = %id, len = payload.len(), "asking");
-                Ok::<_, RequestError>((id, transmit, core.socket()))
+                // A classic peer and a stranger are asked once.
+                let (peer, again) = match core.node.member(to) {
+                    Some(member) if member.incarnation.is_some() => (member.addr, payload),
+                    Some(member) => (member.addr, &[][..]),
+                    None => (transmit.to, &[][..]),
+                };
+                core.requests.insert(id, Pending::to_one(peer, Bytes::copy_from_slice(again)));
+                tracing::trace!(%peer, request = %id, len = payload.len(), "asking");
+                Ok::<_, RequestError>((id, peer, transmit, core.socket()))
             })?;
-            self.send_request(socket, id, &[transmit.to], &buffer[..transmit.len]);
+            // Without a socket the node has ended, and so has the request.
+            let Some(socket) = socket else { return Ok(id) };
+            if let Err(failure) = self.send(&socket, transmit.to, &buffer[..transmit.len]) {
+                self.command(|core, _, wakes| core.requests.on_not_sent(id, peer, failure, wakes));
+            }
             Ok(id)
         })
     }
@@ -117,53 +132,24 @@ impl Engine {
         payload: &[u8],
         task: &Waker,
     ) -> Poll<Result<Option<RequestId>, RequestAllError>> {
-        with_buffer(self.config.buffer_size, |buffer| {
-            let sealed = self.command(|core, now, wakes| {
-                let max = core.node.max_request_payload();
-                if payload.len() > max {
-                    core.quorum.leave(place, wakes);
-                    let len = payload.len();
-                    return Poll::Ready(Err(RequestAllError::MessageTooLarge { len, max }));
+        self.command(|core, now, wakes| {
+            let (len, max) = (payload.len(), core.node.max_request_payload());
+            if len > max {
+                core.quorum.leave(place, wakes);
+                return Poll::Ready(Err(RequestAllError::MessageTooLarge { len, max }));
+            }
+            core.poll_quorum(now, place, deadline, task, wakes).map(|quorum| {
+                quorum?;
+                let id = core.node.request_all(now, len, deadline)?;
+                if let Some(id) = id {
+                    let members = core.node.members().map(|member| member.addr);
+                    let pending = Pending::to_all(members, Bytes::copy_from_slice(payload));
+                    core.requests.insert(id, pending);
+                    let peers = core.node.peer_count();
+                    tracing::trace!(peers, request = %id, len, "asking all");
                 }
-                core.poll_quorum(now, place, deadline, task, wakes).map(|quorum| {
-                    quorum?;
-                    let (id, len) = core.node.request_all(now, payload, deadline, buffer)?;
-                    let members = members(core);
-                    if let Some(id) = id {
-                        let (peers, len) = (members.len(), payload.len());
-                        tracing::trace!(peers, request = %id, len, "asking all");
-                        core.requests.insert(id, Pending::new(members.clone()));
-                    }
-                    Ok((id, len, members, core.socket()))
-                })
-            });
-            sealed.map_ok(|(id, len, members, socket)| {
-                let id = id?;
-                self.send_request(socket, id, &members, &buffer[..len]);
-                Some(id)
+                Ok(id)
             })
         })
     }
-
-    /// Sends a request's datagram to all that are asked; whoever can't be sent to is known not to
-    /// answer.
-    fn send_request(
-        &self,
-        socket: Option<Arc<Port>>,
-        request: RequestId,
-        asked: &[SocketAddr],
-        datagram: &[u8],
-    ) {
-        // Without a socket the node has ended, and so has the request.
-        let Some(socket) = socket else { return };
-        for &peer in asked {
-            if let Err(failure) = self.send(&socket, peer, datagram) {
-                self.command(|core, _, _| core.requests.on_not_sent(request, peer, failure));
-            }
-        }
-    }
-}
-
-fn members(core: &Core) -> Vec<SocketAddr> {
-    core.node.members().map(|PeerInfo { addr, .. }| addr).collect()
 }

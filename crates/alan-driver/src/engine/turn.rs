@@ -84,9 +84,12 @@ impl Engine {
     ) {
         let mut core = self.core();
         let delivery = core.node.handle_datagram(now, from, datagram);
+        if let Some(Delivery::Repeated { from, request }) = delivery {
+            self.answer_again(&mut core, from, request);
+        }
         self.carry_out(&mut core, wakes);
         let (from, kind, payload) = match delivery {
-            None => return,
+            None | Some(Delivery::Repeated { .. }) => return,
             Some(Delivery::Response { request, from, payload, .. }) => {
                 let reply = Reply { peer: from, payload: Bytes::copy_from_slice(payload) };
                 core.requests.on_reply(request, reply, wakes);
@@ -94,6 +97,9 @@ impl Engine {
             }
             Some(Delivery::Message { from, payload }) => (from, Kind::Data, payload),
             Some(Delivery::Request { from, request, payload }) => {
+                if core.node.member(from).is_some_and(|member| member.incarnation.is_some()) {
+                    core.responses.opened(from, request);
+                }
                 (from, Kind::Request(request), payload)
             }
             Some(other) => unreachable!("a delivery that this version does not know: {other:?}"),
@@ -105,6 +111,7 @@ impl Engine {
     }
 
     fn admit(&self, message: Inbound, reading: Reading, wakes: &mut Wakes) {
+        let request = message.request();
         let mut outlet = self.outlet();
         let Admission::Refused { queue, tell } = outlet.inbox.push(message, reading, wakes) else {
             return;
@@ -117,6 +124,8 @@ impl Engine {
             tracing::warn!(?peer, "queue full: messages are refused");
             outlet.events.publish(&Event::QueueFull { peer }, wakes);
         }
+        drop(outlet);
+        self.refuse_requests(request.as_slice());
     }
 
     /// The deadline that has come, if one has.

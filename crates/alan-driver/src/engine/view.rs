@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
-use alan_proto::{Config, Incarnation, PeerInfo};
+use alan_proto::{Config, Incarnation};
 
 use super::Engine;
 use crate::error::Closed;
+use crate::peer::Peer;
 use crate::signal::Wait;
 
 /// What a node has counted since its start.
@@ -27,7 +28,7 @@ pub struct NodeStats {
 }
 
 /// How much a node keeps in its tables at this moment. With nothing under way all counts but
-/// those of peers and addresses are zero: cancelled operations leave nothing behind.
+/// those of peers, addresses and kept answers are zero: cancelled operations leave nothing behind.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct NodeUsage {
@@ -35,6 +36,12 @@ pub struct NodeUsage {
     pub protocol: alan_proto::Usage,
     /// Requests whose replies somebody of this node waits for.
     pub requests: usize,
+    /// Requests of members that the program of this node works on, or has yet to read.
+    pub open_requests: usize,
+    /// Answers that are kept in case they got lost.
+    pub kept_answers: usize,
+    /// Bytes of payload in those.
+    pub kept_bytes: usize,
     /// Locks that callers of this node wait for or hold.
     pub locks: usize,
     /// Operations that wait for the quorum.
@@ -71,12 +78,15 @@ impl Engine {
         self.incarnation
     }
 
-    pub(crate) fn peers(&self) -> Vec<PeerInfo> {
-        self.core().node.members().collect()
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        let node = &self.core().node;
+        node.members().map(|member| Peer::new(node, &member)).collect()
     }
 
-    pub(crate) fn peer(&self, addr: SocketAddr) -> Option<PeerInfo> {
-        self.core().node.member(addr).filter(|_| !fault!(HidePeer))
+    pub(crate) fn peer(&self, addr: SocketAddr) -> Option<Peer> {
+        let node = &self.core().node;
+        let member = node.member(addr).filter(|_| !fault!(HidePeer))?;
+        Some(Peer::new(node, &member))
     }
 
     pub(crate) fn peer_count(&self) -> usize {
@@ -115,9 +125,13 @@ impl Engine {
         let core = self.core();
         let outlet = self.outlet();
         let (queued_messages, queues) = outlet.inbox.usage();
+        let (open_requests, kept_answers, kept_bytes) = core.responses.usage();
         NodeUsage {
             protocol: core.node.usage(),
             requests: core.requests.len(),
+            open_requests,
+            kept_answers,
+            kept_bytes,
             locks: core.locks.len(),
             quorum_waiters: core.quorum.len(),
             queued_messages,

@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use alan_proto::LeaveReason;
 
-use super::{Event, View};
+use super::{Event, Member, View};
 use crate::wakes::Wakes;
 
 /// What one subscriber has not read yet.
@@ -79,19 +79,36 @@ impl Subscriber {
         }
     }
 
-    /// Queues the difference between its view and what is true: at most two events per member,
+    /// Queues the difference between its view and what is true: at most four events per member,
     /// and one about the quorum.
     fn catch_up(&mut self, now: &View) {
         for (peer, why) in std::mem::take(&mut self.departed) {
             self.append(Event::Left { peer, why });
         }
-        for (&peer, &incarnation) in &now.members {
+        for (&peer, member) in &now.members {
             if !self.view.members.contains_key(&peer) {
-                self.append(Event::Joined { peer, incarnation });
+                self.append(Event::Joined { peer, incarnation: member.incarnation });
             }
+            self.catch_up_with(peer, member);
         }
         if self.view.quorum.reached != now.quorum.reached {
             self.append(now.quorum.event());
+        }
+    }
+
+    /// What it has not been told about a member that it knows to be one.
+    fn catch_up_with(&mut self, peer: SocketAddr, now: &Member) {
+        let Some(&known) = self.view.members.get(&peer) else { return };
+        if let Some(theirs) = now.mismatch
+            && known.mismatch != now.mismatch
+        {
+            self.append(Event::ConfigMismatch { peer, theirs });
+        }
+        if known.updates != now.updates {
+            self.append(Event::Updated { peer });
+            if let Some(known) = self.view.members.get_mut(&peer) {
+                known.updates = now.updates;
+            }
         }
     }
 }
@@ -137,6 +154,22 @@ mod tests {
         publish(&mut hub, &[joined(1), joined(2), left(1, LeaveReason::Silent), reached.clone()]);
         let subscriber = hub.subscribe();
         assert_eq!(read(&mut hub, subscriber), [joined(2), reached]);
+    }
+
+    #[test]
+    fn of_many_changes_of_a_name_a_lagging_subscriber_is_told_one() {
+        let mut hub = Hub::new(2);
+        let subscriber = hub.subscribe();
+        let updated = |number| Event::Updated { peer: peer(number) };
+        publish(&mut hub, &[joined(1), updated(1), updated(1), updated(1), joined(2), updated(2)]);
+        assert_eq!(
+            read(&mut hub, subscriber),
+            [joined(1), updated(1), Event::Lagged(4), updated(1), joined(2), updated(2)]
+        );
+        publish(&mut hub, &[updated(1)]);
+        assert_eq!(read(&mut hub, subscriber), [updated(1)]);
+        let newcomer = hub.subscribe();
+        assert_eq!(read(&mut hub, newcomer), [joined(1), updated(1), joined(2), updated(2)]);
     }
 
     #[test]

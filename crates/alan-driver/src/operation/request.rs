@@ -93,6 +93,7 @@ fn outcome(peer: SocketAddr, ended: Pending) -> Result<Bytes, RequestError> {
     Err(match ended.missing.first() {
         Some(&(_, Missing::Disconnected(why))) => RequestError::PeerDisconnected { peer, why },
         Some(&(_, Missing::NotSent(failure))) => RequestError::NotSent { peer, failure },
+        Some(&(_, Missing::ResponseGone)) => RequestError::ResponseGone { peer },
         Some(&(_, Missing::TimedOut)) | None => RequestError::Timeout,
     })
 }

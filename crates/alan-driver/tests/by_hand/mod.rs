@@ -104,6 +104,10 @@ impl Bench {
         assert!(self.node.peer(self.peer_addr()).is_some());
     }
 
+    pub(crate) fn peer_is_gone(&self) -> bool {
+        self.node.peer(self.peer_addr()).is_none()
+    }
+
     /// Lets the peer's timeout pass with the loop asleep.
     pub(crate) fn oversleep(&self) {
         let clock = LeaseClock::new();

@@ -6,7 +6,9 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use alan_proto::envelope::AnyEnvelope;
-use alan_proto::{Action, Config, Delivery, Instant, LockEvent, LockId, Node, Transmit};
+use alan_proto::{
+    Action, Config, Delivery, HybridTime, Instant, LockEvent, LockId, Node, Transmit,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
@@ -45,9 +47,12 @@ impl Wire {
             let mut config = Config::default();
             config.cluster_size = 2;
             let generator = ChaCha8Rng::from_seed([number; 32]);
+            let addr = SocketAddr::from((Ipv4Addr::new(127, 0, 0, number), config.port));
+            let wall = HybridTime::from_micros(1);
+            let node = Node::new(config, envelope(), generator, now, wall);
             End {
-                addr: SocketAddr::from((Ipv4Addr::new(127, 0, 0, number), config.port)),
-                node: Node::new(config, envelope(), generator, now).expect("defaults are valid"),
+                addr,
+                node: node.expect("defaults are valid"),
                 granted: Vec::new(),
                 heard: Vec::new(),
                 closed: false,

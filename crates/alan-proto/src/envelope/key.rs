@@ -28,6 +28,12 @@ impl Key {
         Ok(Self(key))
     }
 
+    /// Whether it is the same key, in a time that does not tell where two keys differ.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let pairs = self.0.iter().zip(other.0.iter());
+        pairs.fold(0, |difference, (ours, theirs)| difference | (ours ^ theirs)) == 0
+    }
+
     pub(super) fn bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }

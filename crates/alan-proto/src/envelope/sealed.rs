@@ -1,42 +1,107 @@
-//! XChaCha20-Poly1305 under the cluster's key, with a random nonce per datagram.
+//! XChaCha20-Poly1305 under the cluster's key.
 
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
+use alloc::boxed::Box;
 use core::fmt;
+
 use rand_core::CryptoRng;
 
-use super::{Envelope, Key, Unopened};
+use super::cipher::{NONCE, Subkey, TAG};
+use super::datagram::{Attempt, Parts};
+use super::life::Life;
+use super::nonce::EVERYONE;
+use super::{
+    Channel, Effort, Envelope, Key, Keyring, Opened, Opening, Origin, Proof, Recipient, Unopened,
+};
+use crate::event::Incarnation;
 use crate::mutant::{Mutant, planted};
 
-/// Bytes of the nonce, with which the datagram begins.
-const NONCE: usize = 24;
-/// Bytes of the authentication tag, with which it ends.
-const TAG: usize = 16;
-
-/// Seals and opens with XChaCha20-Poly1305 and no associated data: `nonce ‖ ciphertext ‖ tag`, 40
-/// bytes more than the message.
+/// Seals and opens with XChaCha20-Poly1305: `nonce ‖ ciphertext ‖ tag`, 40 bytes more than the
+/// message.
 ///
-/// The nonce has 24 bytes and is drawn from the node's generator for each datagram, so that no
-/// two datagrams ever share one, whichever node they come from. Not `Clone`: a copy of a node
-/// with a copy of its generator would draw the same nonces for other messages, which gives the
-/// messages away. So this does not compile:
+/// **No two datagrams ever share a nonce under a key**, whichever nodes they come from:
+/// - A nonce for [`Recipient::Anyone`] is 24 random bytes.
+/// - Any other begins with the session of this life of this node: its incarnation and 8 more
+///   random bytes, drawn by [`begin`](Envelope::begin). What follows is a channel and a sequence,
+///   and the sequences of a channel only rise: for another member, and under another key, they go
+///   on. A channel whose 2⁴⁸ sequences are used up has random nonces from then on.
+///
+/// Hence not `Clone`: two copies would go on from the same sequences, and give away the messages
+/// that they seal. So this does not compile:
 ///
 /// ```compile_fail,E0277
 /// fn copies<T: Clone>() {}
 /// copies::<alan_proto::envelope::Sealed>();
 /// ```
 ///
-/// Holds the key only (32 bytes, overwritten on drop): the subkey of a random nonce serves one
-/// datagram, so there is nothing to be kept between two.
+/// A member costs up to 512 bytes and a table entry from [`admit`](Envelope::admit) to
+/// [`dismiss`](Envelope::dismiss); a datagram costs no allocation. Keys and everything derived
+/// from them are overwritten on drop.
 pub struct Sealed {
-    cipher: XChaCha20Poly1305,
+    keyring: Keyring,
+    /// Place of the key that last opened a datagram without a known session.
+    opened_with: usize,
+    /// Before it begins, all nonces are random.
+    life: Option<Box<Life>>,
 }
 
 impl Sealed {
     /// The envelope of the cluster that shares `key`.
     #[must_use]
     pub fn new(key: &Key) -> Self {
-        Self { cipher: XChaCha20Poly1305::new(key.bytes().into()) }
+        Self::with_keyring(Keyring::new(key.clone()))
+    }
+
+    /// The envelope of a cluster that may have several keys.
+    #[must_use]
+    pub const fn with_keyring(keyring: Keyring) -> Self {
+        Self { keyring, opened_with: 0, life: None }
+    }
+
+    /// Seals under another key from now on, opens with other keys, or both. Sessions, sequences
+    /// and what was seen of each stay, so nothing is lost that one of the keys opens, and nothing
+    /// becomes new again.
+    pub fn set_keyring(&mut self, keyring: Keyring) {
+        let old = core::mem::replace(&mut self.keyring, keyring);
+        let new_place = |place| self.keyring.position(old.get(place)?);
+        self.opened_with = new_place(self.opened_with).unwrap_or(0);
+        if let Some(life) = &mut self.life {
+            life.change_keys(&self.keyring, new_place);
+        }
+    }
+
+    /// Opens a datagram and says where it is from.
+    fn origin(&mut self, attempt: &mut Attempt<'_>, effort: Effort) -> Result<Origin, Unopened> {
+        if let Some(life) = &mut self.life {
+            let own = life.incarnation;
+            if let Some((member, session)) = life.find(attempt.session) {
+                session.open(member, &self.keyring, own, attempt)?;
+                return Ok(Origin::Member(member));
+            }
+        }
+        match effort {
+            Effort::Full => self.stranger(attempt),
+            Effort::SessionsOnly => Err(Unopened::OverBudget),
+        }
+    }
+
+    /// Half of all random nonces look as if they were bound to somebody.
+    fn stranger(&mut self, attempt: &mut Attempt<'_>) -> Result<Origin, Unopened> {
+        let counter = attempt.counter;
+        let own = self.life.as_ref().map(|life| life.incarnation).filter(|_| counter.bound);
+        for (place, key) in self.keyring.starting_with(self.opened_with) {
+            let subkey = Subkey::derive(key, &attempt.session.0);
+            let bound = own.is_some() && attempt.opens(&subkey, own);
+            if !bound && !attempt.opens(&subkey, None) {
+                continue;
+            }
+            self.opened_with = place;
+            let says_where = !counter.bound && counter.channel == EVERYONE;
+            let proof = attempt.session.incarnation().filter(|_| says_where).map(|incarnation| {
+                Proof { session: attempt.session, incarnation, sequence: counter.sequence }
+            });
+            return Ok(Origin::Stranger { bound, proof });
+        }
+        Err(Unopened::Unsealed { bound: counter.bound })
     }
 }
 
@@ -55,47 +120,62 @@ impl Envelope for Sealed {
         TAG
     }
 
-    fn seal<R: CryptoRng>(&mut self, rng: &mut R, datagram: &mut [u8]) {
+    fn begin<R: CryptoRng>(&mut self, own: Incarnation, rng: &mut R) {
+        self.life = Some(Box::new(Life::begin(own, self.keyring.sealing(), rng)));
+    }
+
+    fn seal<R: CryptoRng>(&mut self, rng: &mut R, recipient: Recipient, datagram: &mut [u8]) {
         let Parts { nonce, message, tag } =
-            split(datagram).expect("the datagram has room for nonce and tag");
+            Parts::of(datagram).expect("the datagram has room for nonce and tag");
+        let structured = self.life.as_mut().and_then(|life| life.seal(recipient, message));
+        if let Some(sealed) = structured {
+            (*nonce, *tag) = sealed;
+            return;
+        }
         if !planted(Mutant::NonceKept) || nonce.iter().all(|&byte| byte == 0) {
             rng.fill_bytes(nonce);
         }
-        let computed = self
-            .cipher
-            .encrypt_inout_detached(&XNonce::from(*nonce), &[], message.into())
-            .expect("a datagram is far shorter than the cipher's limit of 256 GiB");
-        *tag = computed.into();
+        let (first, last) = nonce.split_first_chunk().expect("a nonce has 24 bytes");
+        let last = *last.first_chunk().expect("8 of them are left");
+        *tag = Subkey::derive(self.keyring.sealing(), first).seal(last, None, message);
     }
 
-    fn open<'d>(&mut self, datagram: &'d mut [u8]) -> Result<&'d mut [u8], Unopened> {
+    fn open<'d>(&mut self, datagram: &'d mut [u8], effort: Effort) -> Opening<'d> {
         if planted(Mutant::ShortIsPlain) && datagram.len() < NONCE + TAG {
-            return Ok(datagram);
+            return Opening::of_clear(datagram);
         }
-        let Parts { nonce, message, tag } = split(datagram).ok_or(Unopened)?;
-        // The tag is checked before a byte is decrypted, so what fails is left as it was.
-        self.cipher
-            .decrypt_inout_detached(
-                &XNonce::from(*nonce),
-                &[],
-                (&mut *message).into(),
-                &Tag::from(*tag),
-            )
-            .map_err(|_opaque| Unopened)?;
-        Ok(message)
+        let Some(mut attempt) = Attempt::new(datagram) else {
+            return Opening { outcome: Err(Unopened::Unsealed { bound: false }), trials: 0 };
+        };
+        let origin = self.origin(&mut attempt, effort);
+        let Attempt { message, trials, .. } = attempt;
+        Opening { outcome: origin.map(|origin| Opened { message, origin }), trials }
     }
-}
 
-/// A sealed datagram's parts, in the order in which they stand.
-struct Parts<'d> {
-    nonce: &'d mut [u8; NONCE],
-    message: &'d mut [u8],
-    tag: &'d mut [u8; TAG],
-}
+    fn admit(
+        &mut self,
+        member: usize,
+        incarnation: Incarnation,
+        proof: Option<Proof>,
+    ) -> Option<Channel> {
+        let life = self.life.as_mut()?;
+        life.dismiss(member);
+        life.admit(member, incarnation, proof?)
+    }
 
-/// The parts, or `None` for a datagram that is too short to have them.
-fn split(datagram: &mut [u8]) -> Option<Parts<'_>> {
-    let (nonce, rest) = datagram.split_first_chunk_mut()?;
-    let (message, tag) = rest.split_last_chunk_mut()?;
-    Some(Parts { nonce, message, tag })
+    fn announced(&mut self, member: usize, channel: Channel) {
+        if let Some(life) = &mut self.life {
+            life.announced(member, channel);
+        }
+    }
+
+    fn channel(&self, member: usize) -> Option<Channel> {
+        self.life.as_ref()?.channel(member)
+    }
+
+    fn dismiss(&mut self, member: usize) {
+        if let Some(life) = &mut self.life {
+            life.dismiss(member);
+        }
+    }
 }

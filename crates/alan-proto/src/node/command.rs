@@ -1,19 +1,17 @@
-//! What a user asks of the node: send, request, reply, lock, leave.
+//! What a user asks of the node: send, broadcast, lock, leave. Requests are in `requests.rs`.
 
 use core::net::SocketAddr;
 
 use rand_core::CryptoRng;
 
-use super::{GOODBYES, Node, Phase, Timer, canonical};
-use crate::envelope::Envelope;
-use crate::error::{LockError, LockNotHeld, RequestError, SendError};
-use crate::event::{LeaveReason, LockId, RequestEvent, RequestId, Transmit};
-use crate::request::Progress;
+use super::{GOODBYES, Node, Phase, canonical};
+use crate::envelope::{AnyEnvelope, Envelope, Keyring, Recipient};
+use crate::error::{LockError, LockNotHeld, NotSealed, SendError};
+use crate::event::{LockId, RequestEvent, Transmit};
 use crate::stats::Refusal;
-use crate::storage::Handle;
 use crate::time::Instant;
 use crate::timer::Timers;
-use crate::wire::{DATA_HEADER, Message, REQUEST_HEADER};
+use crate::wire::{DATA_HEADER, Message};
 
 impl<E: Envelope, R: CryptoRng> Node<E, R> {
     /// Makes a DATA datagram for one address, member or not, in `buffer`. Send it.
@@ -27,15 +25,21 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         buffer: &mut [u8],
     ) -> Result<Transmit, SendError> {
         self.advance(now);
-        self.check_payload(payload, DATA_HEADER)?;
+        self.check_payload(payload.len(), DATA_HEADER)?;
         let to = checked(to)?;
-        let len = self.seal(&Message::Data(payload), buffer);
+        let recipient = self.recipient(self.membership.find(&to));
+        let message = match recipient {
+            Recipient::Member(_) => Message::SessionData(payload),
+            _ => Message::Data(payload),
+        };
+        let len = self.seal(recipient, &message, buffer);
         self.stats.transmitted += 1;
-        Ok(Transmit { to, len })
+        Ok(Transmit { to: self.path_to(to), len })
     }
 
     /// Makes a DATA datagram for all members in `buffer`, sealed once, and gives its length. Send
-    /// it to each of [`members`](Self::members), of whom there may be none.
+    /// it to the [path](crate::PeerInfo::path) of each of [`members`](Self::members), of whom there may
+    /// be none.
     ///
     /// Refused while there is a cluster size and no quorum.
     pub fn broadcast(
@@ -45,87 +49,19 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         buffer: &mut [u8],
     ) -> Result<usize, SendError> {
         self.advance(now);
-        self.check_payload(payload, DATA_HEADER)?;
+        self.check_payload(payload.len(), DATA_HEADER)?;
         self.check_quorum()?;
-        let len = self.seal(&Message::Data(payload), buffer);
+        // One classic member among them, and it must be what that one understands.
+        let message = if self.membership.classic() > 0 {
+            Message::Data(payload)
+        } else {
+            Message::SessionData(payload)
+        };
+        let everyone =
+            if self.config.speak_classic { Recipient::Anyone } else { Recipient::Everyone };
+        let len = self.seal(everyone, &message, buffer);
         self.stats.transmitted += self.membership.len() as u64;
         Ok(len)
-    }
-
-    /// Makes a REQUEST datagram for one address, member or not, in `buffer`. Send it.
-    ///
-    /// It ends by [`Delivery::Response`](crate::Delivery::Response), or by a [`RequestEvent`]: the
-    /// deadline, the departure of the member asked, or our own; or by
-    /// [`cancel_request`](Self::cancel_request), silently.
-    pub fn request(
-        &mut self,
-        now: Instant,
-        to: SocketAddr,
-        payload: &[u8],
-        deadline: Option<Instant>,
-        buffer: &mut [u8],
-    ) -> Result<(RequestId, Transmit), RequestError> {
-        self.advance(now);
-        self.check_payload(payload, REQUEST_HEADER)?;
-        let to = checked(to)?;
-        let asked = self.requests.ask_one(to, &mut self.rng);
-        let id = self.register(asked, deadline)?;
-        let len = self.seal(&Message::Request { id, body: payload }, buffer);
-        self.stats.transmitted += 1;
-        Ok((id, Transmit { to, len }))
-    }
-
-    /// Makes a REQUEST datagram for all members in `buffer`, sealed once, and gives its length.
-    /// Send it to each of [`members`](Self::members). With no members nothing is waited for: no
-    /// id.
-    ///
-    /// Refused while there is a cluster size and no quorum. Each member's answer comes as
-    /// [`Delivery::Response`](crate::Delivery::Response), each departure and the deadline as
-    /// [`RequestEvent`]; the last of them says that the request is finished.
-    pub fn request_all(
-        &mut self,
-        now: Instant,
-        payload: &[u8],
-        deadline: Option<Instant>,
-        buffer: &mut [u8],
-    ) -> Result<(Option<RequestId>, usize), RequestError> {
-        self.advance(now);
-        self.check_payload(payload, REQUEST_HEADER)?;
-        self.check_quorum()?;
-        if self.membership.len() == 0 {
-            return Ok((None, 0));
-        }
-        let asked = self.requests.ask_all(self.membership.member_slots(), &mut self.rng);
-        let id = self.register(asked, deadline)?;
-        let len = self.seal(&Message::Request { id, body: payload }, buffer);
-        self.stats.transmitted += self.membership.len() as u64;
-        Ok((Some(id), len))
-    }
-
-    /// Forgets a request of this node: a later answer is rejected. Gives whether it was pending.
-    pub fn cancel_request(&mut self, request: RequestId) -> bool {
-        let Some(mut finished) = self.requests.cancel(request) else {
-            return false;
-        };
-        self.timers.stop_in(&mut finished.deadline);
-        true
-    }
-
-    /// Makes the RESPONSE to a request from `to` in `buffer`. Send it.
-    pub fn reply(
-        &mut self,
-        now: Instant,
-        to: SocketAddr,
-        request: RequestId,
-        payload: &[u8],
-        buffer: &mut [u8],
-    ) -> Result<Transmit, SendError> {
-        self.advance(now);
-        self.check_payload(payload, REQUEST_HEADER)?;
-        let to = checked(to)?;
-        let len = self.seal(&Message::Response { id: request, body: payload }, buffer);
-        self.stats.transmitted += 1;
-        Ok(Transmit { to, len })
     }
 
     /// Asks for the named lock: waits for the quorum if there is a cluster size, then for the
@@ -185,49 +121,11 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
         self.locks.close(self.now);
         self.collect_lock_outputs();
-        while let Some(finished) = self.requests.pop() {
-            self.outbox.event(RequestEvent::Closed { request: finished.id });
-        }
+        let Self { asks, outbox, .. } = self;
+        asks.close(|request| outbox.event(RequestEvent::Closed { request }));
         self.timers = Timers::new();
         self.phase = Phase::Leaving(GOODBYES);
         self.say_goodbye();
-    }
-
-    /// A member is gone: the requests that waited for it go on without it.
-    pub(super) fn end_requests_to(&mut self, peer: SocketAddr, slot: usize, why: LeaveReason) {
-        for place in 0..self.requests.places() {
-            let (request, finished) = match self.requests.peer_left(place, peer, slot) {
-                None => continue,
-                Some(Progress::Waiting(request)) => (request, false),
-                Some(Progress::Finished(mut over)) => {
-                    self.timers.stop_in(&mut over.deadline);
-                    (over.id, true)
-                }
-            };
-            self.outbox.event(RequestEvent::PeerLeft { request, peer, why, finished });
-        }
-    }
-
-    pub(super) fn time_out_request(&mut self, request: Handle) {
-        if let Some(finished) = self.requests.finish(request) {
-            self.outbox.event(RequestEvent::TimedOut { request: finished.id });
-        }
-    }
-
-    fn register(
-        &mut self,
-        asked: Option<(Handle, RequestId)>,
-        deadline: Option<Instant>,
-    ) -> Result<RequestId, RequestError> {
-        let Some((handle, id)) = asked else {
-            self.stats.refuse(Refusal::RequestsFull);
-            return Err(RequestError::TooManyRequests { limit: self.config.max_requests });
-        };
-        if let Some(at) = deadline {
-            let timer = self.timers.arm(at, Timer::Request(handle));
-            self.requests.set_deadline(handle, timer);
-        }
-        Ok(id)
     }
 
     fn settle_lock_command(
@@ -258,13 +156,13 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if self.phase == Phase::Running { Ok(()) } else { Err(SendError::Closed) }
     }
 
-    fn check_payload(&self, payload: &[u8], header: usize) -> Result<(), SendError> {
+    pub(super) fn check_payload(&self, len: usize, header: usize) -> Result<(), SendError> {
         self.check_running()?;
-        let (len, max) = (payload.len(), self.room_behind(header));
+        let max = self.room_behind(header);
         if len > max { Err(SendError::MessageTooLarge { len, max }) } else { Ok(()) }
     }
 
-    fn check_quorum(&self) -> Result<(), SendError> {
+    pub(super) fn check_quorum(&self) -> Result<(), SendError> {
         if self.quorum.is_reached() {
             return Ok(());
         }
@@ -272,6 +170,14 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     }
 }
 
-fn checked(to: SocketAddr) -> Result<SocketAddr, SendError> {
+impl<R> Node<AnyEnvelope, R> {
+    /// Changes the keys of a node that seals, while it runs: members stay members, and nothing that
+    /// one of the keys opens is lost. See [`Keyring`] for how to change those of a whole cluster.
+    pub fn set_keyring(&mut self, keyring: Keyring) -> Result<(), NotSealed> {
+        self.envelope.set_keyring(keyring)
+    }
+}
+
+pub(super) fn checked(to: SocketAddr) -> Result<SocketAddr, SendError> {
     if to.port() == 0 { Err(SendError::NoPort) } else { Ok(canonical(to)) }
 }

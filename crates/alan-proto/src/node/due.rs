@@ -1,4 +1,4 @@
-//! What falls due: heartbeats, silence, JOINs to candidates, and the rounds of goodbyes.
+//! What falls due: heartbeats, JOINs to candidates, and the rounds of goodbyes.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -8,9 +8,8 @@ use rand_core::CryptoRng;
 use super::{GOODBYE_PAUSE, GOODBYES, Node, OWN_PAUSE, Phase, Timer};
 use crate::discovery::jittered;
 use crate::envelope::Envelope;
-use crate::event::{Action, LeaveReason};
-use crate::mutant::{Mutant, planted};
-use crate::outbox::ControlKind;
+use crate::event::Action;
+use crate::outbox::{ControlKind, Queued};
 use crate::storage::Handle;
 use crate::timer::TimerId;
 
@@ -21,31 +20,10 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     }
 
     pub(super) fn send_heartbeats(&mut self) {
-        for member in self.membership.iter() {
-            self.outbox.control(member.addr, ControlKind::Heartbeat);
+        for member in self.membership.handles() {
+            self.outbox.control(member, ControlKind::Heartbeat);
         }
         self.arm_heartbeat();
-    }
-
-    pub(super) fn arm_silence(&mut self, member: Handle) {
-        let Some((_, at)) = self.membership.silence_deadline(member) else {
-            return;
-        };
-        let timer = self.timers.arm(at, Timer::Silence(member));
-        if let Some(peer) = self.membership.at_mut(member) {
-            peer.silence_timer = Some(timer);
-        }
-    }
-
-    /// The member was heard last when this timer was armed, or later: then it is armed again.
-    pub(super) fn check_silence(&mut self, member: Handle) {
-        if let Some((peer, at)) = self.membership.silence_deadline(member) {
-            if at <= self.now {
-                self.remove_member(peer, LeaveReason::Silent);
-            } else if !planted(Mutant::SilenceForgotten) {
-                self.arm_silence(member);
-            }
-        }
     }
 
     /// Asks a candidate to join, unless it is a member or ourselves.
@@ -58,12 +36,15 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             self.arm_join_after(candidate, OWN_PAUSE);
             return;
         }
-        self.outbox.control(addr, ControlKind::Join);
+        self.outbox.push(Queued::Join { to: addr });
         self.arm_join(candidate);
     }
 
     /// The pause after a candidate's JOIN is over, or the long one after our own datagram.
     pub(super) fn ask_again(&mut self, candidate: Handle) {
+        if self.discovery.is_over(self.now, candidate) {
+            return self.discovery.forget(candidate);
+        }
         if let Some(addr) = self.discovery.addr(candidate) {
             self.discovery.unmark_own(&addr);
         }
@@ -92,17 +73,18 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         };
         let first = remaining == GOODBYES;
         let mut repeat = false;
-        for member in self.membership.iter() {
+        for member in self.membership.handles() {
             // A late repeat would remove a classic peer's view of our next life.
-            if first || member.incarnation.is_some() {
-                self.outbox.control(member.addr, ControlKind::Leave);
+            let extended = self.membership.life(member).is_some();
+            if first || extended {
+                self.outbox.control(member, ControlKind::Leave);
             }
-            repeat |= member.incarnation.is_some();
+            repeat |= extended;
         }
         if first {
             // Whoever got our JOIN may have taken us in, its answer being under way.
-            for candidate in self.discovery.asked() {
-                self.outbox.control(candidate, ControlKind::Leave);
+            for to in self.discovery.asked() {
+                self.outbox.push(Queued::Goodbye { to });
             }
         }
         if remaining > 1 && repeat {

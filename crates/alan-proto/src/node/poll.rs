@@ -6,11 +6,13 @@ use rand_core::CryptoRng;
 
 use super::Node;
 use crate::config::Config;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Recipient};
 use crate::event::{Action, Incarnation, PeerInfo, Transmit};
-use crate::outbox::{ControlKind, Queued};
+use crate::hybrid::HybridTime;
+use crate::outbox::{Note, Queued};
 use crate::stats::{Stats, Usage};
-use crate::wire::{DATA_HEADER, LockMessage, Message, REQUEST_HEADER};
+use crate::storage::Handle;
+use crate::wire::{DATA_HEADER, LockMessage, Message, PeerPageBuffer, SESSION_REQUEST_HEADER};
 
 impl<E: Envelope, R: CryptoRng> Node<E, R> {
     /// The next thing to be done, in order, or `None`. A datagram is made in `buffer` at this
@@ -21,27 +23,70 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     /// If a datagram does not fit into `buffer`; [`Config::buffer_size`] bytes are always enough.
     #[must_use]
     pub fn poll_action(&mut self, buffer: &mut [u8]) -> Option<Action> {
-        let transmit = match self.outbox.pop()? {
-            Queued::Event(action) => return Some(action),
-            Queued::Control { to, kind } => {
-                let control = self.control();
-                let message = match kind {
-                    ControlKind::Join => Message::Join(control),
-                    ControlKind::Leave => Message::Leave(control),
-                    ControlKind::Heartbeat => Message::Heartbeat(control),
-                };
-                Transmit { to, len: self.seal(&message, buffer) }
+        loop {
+            let queued = self.outbox.pop()?;
+            if let Queued::Event(action) = queued {
+                return Some(action);
             }
+            // What was meant for a member that has left meanwhile is not sent.
+            if let Some(transmit) = self.make(queued, buffer) {
+                self.stats.transmitted += 1;
+                return Some(Action::Transmit(transmit));
+            }
+        }
+    }
+
+    /// Makes a queued message's datagram.
+    fn make(&mut self, queued: Queued, buffer: &mut [u8]) -> Option<Transmit> {
+        match queued {
+            Queued::Event(_) => None,
             Queued::Lock { to, kind, id, key: slot } => {
+                let recipient = self.recipient(self.membership.find(&to));
+                let to = self.path_to(to);
                 let Self { locks, envelope, rng, .. } = self;
                 let message = Message::Lock(LockMessage { kind, id, key: locks.key(slot) });
-                let len = seal(envelope, rng, &message, buffer);
+                let len = seal(envelope, rng, recipient, &message, buffer);
                 locks.sent(slot);
-                Transmit { to, len }
+                Some(Transmit { to, len })
             }
+            Queued::Note { member, note } => self.make_note(member, note, buffer),
+            control => self.make_control(control, buffer),
+        }
+    }
+
+    fn make_note(&mut self, member: Handle, note: Note, buffer: &mut [u8]) -> Option<Transmit> {
+        let to = self.membership.path(member)?;
+        let mut page = PeerPageBuffer::new();
+        let message = match note {
+            Note::Profile => Message::Profile(self.profile.message()),
+            Note::ProfileAsk => Message::ProfileAsk,
+            Note::PeersAsk { cursor } => Message::PeersAsk { cursor },
+            Note::Peers { cursor } => {
+                let next = self.peer_page(member, cursor, &mut page);
+                Message::Peers(page.page(next))
+            }
+            Note::Probe(probe) => Message::Probe(probe),
+            Note::ResponseGone { id } => Message::ResponseGone { id },
         };
-        self.stats.transmitted += 1;
-        Some(Action::Transmit(transmit))
+        let recipient = Recipient::Member(member.index());
+        let Self { envelope, rng, .. } = self;
+        Some(Transmit { to, len: seal(envelope, rng, recipient, &message, buffer) })
+    }
+
+    /// How a datagram for this member, or for a stranger, is sealed.
+    pub(super) fn recipient(&self, member: Option<Handle>) -> Recipient {
+        match member.filter(|&member| self.membership.life(member).is_some()) {
+            Some(member) => Recipient::Member(member.index()),
+            None => Recipient::Anyone,
+        }
+    }
+
+    /// Where to send what is meant for this address: to the one at which the member is reached now,
+    /// where it names a member.
+    pub(super) fn path_to(&self, addr: SocketAddr) -> SocketAddr {
+        let named = self.membership.find(&addr);
+        let path = named.filter(|&member| self.membership.addr(member) == Some(addr));
+        path.and_then(|member| self.membership.path(member)).unwrap_or(addr)
     }
 
     /// The members, in an order that depends on nothing but this node's history.
@@ -73,6 +118,27 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.quorum.need()
     }
 
+    /// The addresses at which this member is reached, beside the one that names it.
+    #[must_use]
+    pub fn aliases(&self, addr: SocketAddr) -> &[SocketAddr] {
+        let member = self.membership.find(&super::canonical(addr));
+        member.map_or(&[], |member| self.membership.aliases(member))
+    }
+
+    /// The name and the metadata that this member has told, if it has.
+    #[must_use]
+    pub fn profile(&self, addr: SocketAddr) -> Option<(&str, &[u8])> {
+        let member = self.membership.find(&super::canonical(addr))?;
+        let profile = self.membership.life(member)?.profile.as_ref()?;
+        Some((&profile.name, &profile.metadata))
+    }
+
+    /// What the hybrid logical clock says: never behind what was heard of others.
+    #[must_use]
+    pub fn hybrid_time(&self) -> HybridTime {
+        self.clock.read(self.now)
+    }
+
     /// What names this life of this node.
     #[must_use]
     pub const fn incarnation(&self) -> Incarnation {
@@ -100,7 +166,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         Usage {
             peers: self.membership.len(),
             named: self.discovery.len(),
-            requests: self.requests.len(),
+            requests: self.asks.len(),
             locks,
             lock_callers,
         }
@@ -113,10 +179,11 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.room_behind(DATA_HEADER)
     }
 
-    /// The longest payload of a request or a reply, in bytes.
+    /// The longest payload of a request to a member, in bytes. One to a classic peer or a stranger
+    /// may have 12 bytes more, as may a reply.
     #[must_use]
     pub fn max_request_payload(&self) -> usize {
-        self.room_behind(REQUEST_HEADER)
+        self.room_behind(SESSION_REQUEST_HEADER)
     }
 
     pub(super) fn room_behind(&self, header: usize) -> usize {
@@ -125,19 +192,25 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     }
 
     /// Makes the datagram of `message` in `buffer` and gives its length.
-    pub(super) fn seal(&mut self, message: &Message<'_>, buffer: &mut [u8]) -> usize {
-        seal(&mut self.envelope, &mut self.rng, message, buffer)
+    pub(super) fn seal(
+        &mut self,
+        recipient: Recipient,
+        message: &Message<'_>,
+        buffer: &mut [u8],
+    ) -> usize {
+        seal(&mut self.envelope, &mut self.rng, recipient, message, buffer)
     }
 }
 
 fn seal<E: Envelope, R: CryptoRng>(
     envelope: &mut E,
     rng: &mut R,
+    recipient: Recipient,
     message: &Message<'_>,
     buffer: &mut [u8],
 ) -> usize {
     let prefix = envelope.prefix();
     let len = prefix + message.encode(&mut buffer[prefix..]) + envelope.suffix();
-    envelope.seal(rng, &mut buffer[..len]);
+    envelope.seal(rng, recipient, &mut buffer[..len]);
     len
 }

@@ -1,28 +1,16 @@
 //! JOIN, LEAVE and HEARTBEAT: the sender's port, and from an extended peer a session block.
 //!
 //! The block stands where a classic decoder has stopped reading, so nobody needs to know whom he
-//! talks to. It opens with a magic byte and a version. What does not open like that is not ours
-//! to judge: it comes from a classic peer. What does, must keep its own framing.
+//! talks to.
 
-use super::error::{BlockError, BlockFault, DecodeError};
+use super::block::SessionBlock;
+use super::error::DecodeError;
 use super::reader::Reader;
 use super::writer::Writer;
-use crate::event::Incarnation;
-use crate::mutant::{Mutant, planted};
 
-const MAGIC: u8 = 0xa1;
-const VERSION: u8 = 0x01;
-
-/// Bytes of magic, version and the length of the fields.
-const BLOCK_HEADER: usize = 4;
-/// Bytes of the fields that we send: type, length and value of the incarnation.
-const FIELDS_LEN: u16 = 2 + INCARNATION_LEN as u16;
-
-/// The field that every block has: who speaks.
-const INCARNATION: u8 = 0x01;
-const INCARNATION_NAME: &str = "incarnation";
-const INCARNATION_LEN: u8 = 8;
-const _: () = assert!(size_of::<Incarnation>() == INCARNATION_LEN as usize);
+/// The length of a JOIN with a block, in bytes: it is padded to that, so that the HEARTBEAT which
+/// answers it is never longer.
+pub const JOIN_LEN: usize = 192;
 
 /// The payload of JOIN, LEAVE and HEARTBEAT.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -33,85 +21,31 @@ pub struct Control {
     pub block: Option<SessionBlock>,
 }
 
+/// Bytes before the block: the type and the port.
+const HEADER: usize = 3;
+
 impl Control {
-    pub(super) const fn encoded_len(&self) -> usize {
-        let port = size_of::<u16>();
-        match self.block {
-            Some(_) => port + BLOCK_HEADER + FIELDS_LEN as usize,
-            None => port,
-        }
+    /// The length of the whole message, with padding if it is `padded`.
+    pub(super) fn message_len(&self, padded: bool) -> usize {
+        let len = self.block.map_or(HEADER, |block| HEADER + block.encoded_len());
+        len + self.padding(padded, len)
+    }
+
+    /// Bytes of padding fields behind the others, headers included.
+    fn padding(&self, padded: bool, len: usize) -> usize {
+        if padded && self.block.is_some() { JOIN_LEN.saturating_sub(len) } else { 0 }
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let port = reader.u16("port")?;
-        let block = match reader.rest() {
-            [MAGIC, VERSION, framed @ ..] => Some(SessionBlock::decode(framed)?),
-            _ => None,
-        };
-        Ok(Self { port, block })
+        Ok(Self { port, block: SessionBlock::read(reader.rest())? })
     }
 
-    pub(super) fn encode(&self, kind: u8, writer: &mut Writer<'_>) {
+    pub(super) fn encode(&self, kind: u8, padded: bool, writer: &mut Writer<'_>) {
         writer.u8(kind);
         writer.u16(self.port);
         if let Some(block) = self.block {
-            block.encode(writer);
+            block.encode(self.padding(padded, HEADER + block.encoded_len()), writer);
         }
     }
-}
-
-/// What an extended peer says about itself in each JOIN, LEAVE and HEARTBEAT.
-#[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SessionBlock {
-    /// Which life of the sender speaks.
-    pub incarnation: Incarnation,
-}
-
-impl SessionBlock {
-    /// The block of a node that lives under `incarnation`.
-    #[must_use]
-    pub const fn new(incarnation: Incarnation) -> Self {
-        Self { incarnation }
-    }
-
-    /// Reads what follows magic and version. Bytes after the block are ignored.
-    fn decode(framed: &[u8]) -> Result<Self, BlockError> {
-        let mut reader = Reader::new(framed);
-        let len = reader.u16("length")?;
-        let mut fields = Reader::new(reader.bytes(usize::from(len), "field list")?);
-
-        let mut incarnation = None;
-        while !fields.is_empty() {
-            let kind = fields.u8("field type")?;
-            let len = fields.u8("field length")?;
-            let value = fields.bytes(usize::from(len), "field value")?;
-            // A type that is unknown here belongs to a later version, or is padding (0x00).
-            if planted(Mutant::UnknownField) && kind != INCARNATION {
-                return Err(BlockError { field: "field type", fault: BlockFault::WrongLength });
-            }
-            if kind == INCARNATION && incarnation.replace(decode_incarnation(value)?).is_some() {
-                return Err(BlockError { field: INCARNATION_NAME, fault: BlockFault::Repeated });
-            }
-        }
-
-        let missing = BlockError { field: INCARNATION_NAME, fault: BlockFault::Missing };
-        incarnation.map(Self::new).ok_or(missing)
-    }
-
-    fn encode(self, writer: &mut Writer<'_>) {
-        writer.u8(MAGIC);
-        writer.u8(VERSION);
-        writer.u16(FIELDS_LEN);
-        writer.u8(INCARNATION);
-        writer.u8(INCARNATION_LEN);
-        writer.u64(self.incarnation.get());
-    }
-}
-
-fn decode_incarnation(value: &[u8]) -> Result<Incarnation, BlockError> {
-    let fault = |fault| BlockError { field: INCARNATION_NAME, fault };
-    let number: [u8; INCARNATION_LEN as usize] =
-        value.try_into().map_err(|_wrong_length| fault(BlockFault::WrongLength))?;
-    Incarnation::new(u64::from_be_bytes(number)).ok_or_else(|| fault(BlockFault::Zero))
 }

@@ -22,6 +22,12 @@ pub enum DecodeError {
         /// The field that is cut short or missing.
         field: &'static str,
     },
+    /// A field has a value that it can't have.
+    #[error("the message's {field} has a value that it can't have")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+    },
     /// The session block of a control message contradicts its own framing.
     #[error(transparent)]
     BadBlock(#[from] BlockError),
@@ -63,6 +69,8 @@ pub enum BlockFault {
     WrongLength,
     /// It is zero, which is not a value that it can have.
     Zero,
+    /// It has a value that it can't have.
+    OutOfRange,
 }
 
 impl fmt::Display for BlockFault {
@@ -73,6 +81,7 @@ impl fmt::Display for BlockFault {
             Self::Repeated => "is there twice",
             Self::WrongLength => "has the wrong length",
             Self::Zero => "is zero",
+            Self::OutOfRange => "is out of range",
         })
     }
 }

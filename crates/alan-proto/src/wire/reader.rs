@@ -48,6 +48,14 @@ impl<'a> Reader<'a> {
         self.array(field).map(u16::from_be_bytes)
     }
 
+    pub(super) fn u32(&mut self, field: &'static str) -> Result<u32, Cut> {
+        self.array(field).map(u32::from_be_bytes)
+    }
+
+    pub(super) fn u64(&mut self, field: &'static str) -> Result<u64, Cut> {
+        self.array(field).map(u64::from_be_bytes)
+    }
+
     pub(super) fn request_id(&mut self) -> Result<RequestId, Cut> {
         self.array("request id").map(RequestId)
     }

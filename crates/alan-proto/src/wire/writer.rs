@@ -34,6 +34,17 @@ impl<'a> Writer<'a> {
         self.bytes(&number.to_be_bytes());
     }
 
+    pub(super) fn u32(&mut self, number: u32) {
+        self.bytes(&number.to_be_bytes());
+    }
+
+    /// So many zero bytes.
+    pub(super) fn zeros(&mut self, len: usize) {
+        for _ in 0..len {
+            self.u8(0);
+        }
+    }
+
     pub(super) fn u64(&mut self, number: u64) {
         self.bytes(&number.to_be_bytes());
     }

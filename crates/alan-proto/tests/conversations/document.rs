@@ -32,7 +32,9 @@ pub(crate) fn section<'r>(
          each recorded Go node, in virtual time, and compares what the two send and tell their \
          programs, in bytes and order. Whatever is not listed here is the same. Every conversation \
          is also played with the repairs of the lock algorithm switched off: then what is said \
-         below about locks does not occur, and our node locks as the Go library does.\n\n\
+         below about locks does not occur, and our node locks as the Go library does. And it is \
+         played to a node that is told to speak classic (`speak_classic`): that one differs in the \
+         same places, and sends no block.\n\n\
          Not listed, since they are everywhere: the session block behind the port of JOIN, LEAVE \
          and HEARTBEAT; request ids and nonces, which are random; the ±10 % of heartbeats, which \
          the test takes out; the order of datagrams to different addresses, which is random in the \

@@ -1,5 +1,6 @@
 //! Every recorded conversation of the Go library, played with our node in the place of each node
-//! that was recorded: in virtual time, twice, with the repairs of the lock algorithm on and off.
+//! that was recorded: in virtual time, with the repairs of the lock algorithm on and off, and by a
+//! node with sessions and by one that is told to speak classic.
 //!
 //! Our node must do what the recorded one did, in bytes and in order. Deliberate differences stand
 //! in the allow-list, by conversation, entry and reason, and from there in `docs/protocol.md`.
@@ -18,6 +19,7 @@ mod document;
 
 use difference::{Findings, Reason, Run, complaints, extra, missing};
 use recording::{Conversation, Entry, Recording};
+use stand_in::Manner;
 
 /// Conversations about something else than discovery: what it names introduces itself at once, by
 /// a HEARTBEAT that is not in the recording. To a Go node it is a member without that.
@@ -43,14 +45,20 @@ fn conversations() -> (u16, Vec<Conversation>) {
     (port, conversations)
 }
 
+/// With sessions, as in the product.
 fn play_all(port: u16, conversations: &[Conversation]) -> Vec<Findings<'_>> {
+    play_each(port, conversations, false)
+}
+
+fn play_each(port: u16, conversations: &[Conversation], speaks_classic: bool) -> Vec<Findings<'_>> {
     let mut all = Vec::new();
     for &run in Run::BOTH {
+        let manner = Manner { repairs: run.repairs(), speaks_classic };
         for conversation in conversations {
             let introduced = INTRODUCED.contains(&conversation.name.as_str());
             let mut deviations = replay::Deviations::default();
             for &at in conversation.config.keys() {
-                let found = replay::play(port, conversation, at, run.repairs(), introduced);
+                let found = replay::play(port, conversation, at, manner, introduced);
                 deviations.missing.extend(found.missing);
                 deviations.extra.extend(found.extra);
             }
@@ -64,6 +72,14 @@ fn play_all(port: u16, conversations: &[Conversation]) -> Vec<Findings<'_>> {
 fn our_node_does_what_the_recorded_one_did() {
     let (port, conversations) = conversations();
     let complaints = complaints(play_all(port, &conversations), allowed::reasons());
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
+#[test]
+fn a_node_that_speaks_classic_does_so_too_in_the_very_same_bytes() {
+    let (port, conversations) = conversations();
+    let found = play_each(port, &conversations, true);
+    let complaints = complaints(found, allowed::reasons());
     assert!(complaints.is_empty(), "\n{complaints}");
 }
 

@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::lock::Repairs;
 use alan_proto::{Instant, RequestId};
 
 use super::recording::{Conversation, Datagram, Entry};
-use super::stand_in::{Output, StandIn};
+use super::stand_in::{Manner, Output, StandIn};
 use super::words;
 
 /// How long after its cause the recorded node may have done something.
@@ -96,7 +95,7 @@ pub(crate) fn play(
     port: u16,
     conversation: &Conversation,
     at: SocketAddr,
-    repairs: Repairs,
+    manner: Manner,
     introduced: bool,
 ) -> Deviations {
     let entries = &conversation.entries;
@@ -108,7 +107,7 @@ pub(crate) fn play(
     let mut replay = Replay {
         entries,
         at,
-        node: StandIn::start(port, settings, repairs, start),
+        node: StandIn::start(port, settings, manner, start),
         expected: expectations(entries, at),
         reached: BTreeMap::new(),
         recorded: recorded_ids(entries, at),

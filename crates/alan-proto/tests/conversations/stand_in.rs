@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::envelope::{AnyEnvelope, Envelope, Key};
+use alan_proto::envelope::{AnyEnvelope, Effort, Envelope, Key, Recipient};
 use alan_proto::lock::Repairs;
-use alan_proto::wire::{Control, Message, SessionBlock};
+use alan_proto::wire::{Control, Message};
 use alan_proto::{
-    Action, Config, Delivery, Incarnation, Instant, LockEvent, LockFailure, LockId, LockLoss, Node,
+    Action, Config, Delivery, HybridTime, Instant, LockEvent, LockFailure, LockId, LockLoss, Node,
     PeerEvent, QuorumEvent, RequestEvent, RequestId, SendError, Warning,
 };
 use data_encoding::HEXLOWER;
@@ -32,6 +32,14 @@ pub(crate) enum Output {
     Told(String),
 }
 
+/// How our node is set up where the recording has nothing to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) repairs: Repairs,
+    /// It sends no session blocks.
+    pub(crate) speaks_classic: bool,
+}
+
 /// What a caller waits for.
 enum Call {
     Lock(String),
@@ -46,6 +54,8 @@ pub(crate) struct StandIn {
     envelope: AnyEnvelope,
     locks: BTreeMap<LockId, Call>,
     requests: BTreeMap<RequestId, Call>,
+    /// What a request to all asks, for as long as members are due it.
+    question: Vec<u8>,
     outputs: Vec<Output>,
     buffer: Vec<u8>,
     /// By discovery.
@@ -59,7 +69,7 @@ fn envelope(settings: &Settings) -> AnyEnvelope {
 }
 
 impl StandIn {
-    pub(crate) fn start(port: u16, settings: &Settings, repairs: Repairs, now: Instant) -> Self {
+    pub(crate) fn start(port: u16, settings: &Settings, manner: Manner, now: Instant) -> Self {
         let mut config = Config::default();
         config.port = port;
         config.heartbeat_interval = settings.heartbeat_interval();
@@ -67,8 +77,10 @@ impl StandIn {
         config.timeout = settings.timeout.unwrap_or(config.timeout);
         config.join_interval = settings.refresh.unwrap_or(config.join_interval);
         config.cluster_size = settings.quorum.unwrap_or(0);
-        config.lock_repairs = repairs;
-        let node = Node::new(config, envelope(settings), Steady::new(), now)
+        config.lock_repairs = manner.repairs;
+        config.speak_classic = manner.speaks_classic;
+        let wall = HybridTime::from_micros(1_700_000_000_000_000);
+        let node = Node::new(config, envelope(settings), Steady::new(), now, wall)
             .expect("the recorded configuration is one that we allow");
         let named = settings.peers_from_dns.iter();
         let mut stand_in = Self {
@@ -76,13 +88,14 @@ impl StandIn {
             envelope: envelope(settings),
             locks: BTreeMap::new(),
             requests: BTreeMap::new(),
+            question: Vec::new(),
             outputs: Vec::new(),
             buffer: vec![0; 65_535],
             named: named.map(|&ip| SocketAddr::new(ip, port)).collect(),
             refresh: settings.refresh.map(|pause| (pause, now + pause)),
         };
         stand_in.node.handle_discovery(now, &stand_in.named);
-        stand_in.collect();
+        stand_in.collect(now);
         stand_in
     }
 
@@ -115,7 +128,7 @@ impl StandIn {
             self.node.handle_discovery(now, &self.named);
         }
         self.node.handle_timeout(now);
-        self.collect();
+        self.collect(now);
     }
 
     pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, mut datagram: Vec<u8>) {
@@ -139,20 +152,21 @@ impl StandIn {
             }
             Some(other) => panic!("a delivery that is new here: {other:?}"),
         }
-        self.collect();
+        self.collect(now);
     }
 
     /// Opens a datagram that is meant for this node, to change it.
     pub(crate) fn opened(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
         let mut datagram = datagram.to_vec();
-        self.envelope.open(&mut datagram).ok().map(|message| message.to_vec())
+        let opened = self.envelope.open(&mut datagram, Effort::Full).outcome;
+        opened.ok().map(|opened| opened.message.to_vec())
     }
 
     /// Seals what was changed. (Under one nonce: nobody is to be kept from reading it.)
     pub(crate) fn sealed(&mut self, message: &[u8]) -> Vec<u8> {
         let (prefix, suffix) = (self.envelope.prefix(), self.envelope.suffix());
         let mut datagram = [&vec![0; prefix], message, &vec![0; suffix]].concat();
-        self.envelope.seal(&mut Steady::new(), &mut datagram);
+        self.envelope.seal(&mut Steady::new(), Recipient::Anyone, &mut datagram);
         datagram
     }
 
@@ -182,7 +196,7 @@ impl StandIn {
             ("quit", _) => self.node.leave(now),
             _ => panic!("a call that is new here: {call}"),
         }
-        self.collect();
+        self.collect(now);
     }
 
     fn send_to(&mut self, now: Instant, to: SocketAddr, payload: &[u8]) {
@@ -228,9 +242,9 @@ impl StandIn {
 
     fn request_all(&mut self, now: Instant, payload: &[u8]) {
         let deadline = Some(now + REQUEST_DEADLINE);
-        let (id, len) = self
+        let id = self
             .node
-            .request_all(now, payload, deadline, &mut self.buffer)
+            .request_all(now, payload.len(), deadline)
             .expect("the recorder's calls are allowed");
         match id {
             Some(id) => {
@@ -238,9 +252,8 @@ impl StandIn {
             }
             None => self.tell(words::request_all_done(&[])),
         }
-        for to in self.members() {
-            self.sent(to, len);
-        }
+        self.question = payload.to_vec();
+        self.collect(now);
     }
 
     fn lock(&mut self, now: Instant, key: &str, deadline: &str) {
@@ -286,19 +299,25 @@ impl StandIn {
     }
 
     /// The node's actions, in order.
-    fn collect(&mut self) {
+    fn collect(&mut self, now: Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);
         while let Some(action) = self.node.poll_action(&mut buffer) {
             self.buffer = buffer;
-            self.act(action);
+            self.act(now, action);
             buffer = std::mem::take(&mut self.buffer);
         }
         self.buffer = buffer;
     }
 
-    fn act(&mut self, action: Action) {
+    fn act(&mut self, now: Instant, action: Action) {
         match action {
             Action::Transmit(transmit) => self.sent(transmit.to, transmit.len),
+            Action::TransmitRequest { request, to } => {
+                let Self { node, question, buffer, .. } = self;
+                let transmit = node.transmit_request(now, request, to, question, buffer);
+                let transmit = transmit.expect("it is due right after the call");
+                self.sent(transmit.to, transmit.len);
+            }
             Action::Peer(PeerEvent::Joined { peer, .. }) => self.tell(words::join(peer)),
             Action::Peer(PeerEvent::Left { peer, .. }) => self.tell(words::leave(peer)),
             Action::Request(event) => self.request_event(event),
@@ -355,9 +374,25 @@ impl StandIn {
     /// Opens the datagram in the buffer, and takes the session block off.
     fn sent(&mut self, to: SocketAddr, len: usize) {
         let mut datagram = self.buffer[..len].to_vec();
-        let message = self.envelope.open(&mut datagram).expect("sealed by us");
-        let message = without_block(message, self.node.incarnation());
+        let opened = self.envelope.open(&mut datagram, Effort::Full).outcome;
+        let message = self.classic_part(opened.expect("sealed by us").message);
         self.outputs.push(Output::Sent { to, message });
+    }
+
+    /// A control message must be the classic one, a session block of ours behind it, which a
+    /// classic node ignores, unless our node speaks classic, and nothing else.
+    fn classic_part(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut message = Message::decode(bytes).expect("ours");
+        assert_eq!(bytes, encoded(&message), "nothing else is in it");
+        let (Message::Join(control) | Message::Leave(control) | Message::Heartbeat(control)) =
+            &mut message
+        else {
+            return bytes.to_vec();
+        };
+        let speaker = control.block.take().map(|block| block.incarnation);
+        let expected = (!self.node.config().speak_classic).then(|| self.node.incarnation());
+        assert_eq!(speaker, expected);
+        encoded(&message)
     }
 }
 
@@ -376,21 +411,6 @@ fn warned(warning: Warning) -> String {
         }
         other => panic!("a warning that is not expected here: {other:?}"),
     }
-}
-
-/// A control message must be the classic one and a session block of ours, which a classic node
-/// ignores, and nothing else.
-fn without_block(bytes: &[u8], incarnation: Incarnation) -> Vec<u8> {
-    let mut message = Message::decode(bytes).expect("ours");
-    assert_eq!(bytes, encoded(&message), "nothing else is in it");
-    let (Message::Join(control) | Message::Leave(control) | Message::Heartbeat(control)) =
-        &mut message
-    else {
-        return bytes.to_vec();
-    };
-    assert_eq!(control.block, Some(SessionBlock::new(incarnation)));
-    control.block = None;
-    encoded(&message)
 }
 
 fn encoded(message: &Message<'_>) -> Vec<u8> {

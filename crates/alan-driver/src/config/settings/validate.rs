@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use alan_proto::envelope::Key;
+use alan_proto::ResponseLimits;
+use alan_proto::envelope::Keyring;
 
 use super::{Places, Secret, Settings};
 use crate::config::environment::variable;
@@ -19,6 +20,8 @@ const A_HOST: &str = "a host name or an address, with or without a port";
 const SHORTEST_JOIN_INTERVAL: Duration = Duration::from_millis(200);
 const DAY: Duration = Duration::from_secs(86_400);
 const QUEUE: RangeInclusive<usize> = 1..=1_048_576;
+const ANSWERS: RangeInclusive<usize> = 0..=1_048_576;
+const ANSWER_BYTES: RangeInclusive<usize> = 0..=1_073_741_824;
 /// Any datagram fits into the least of these.
 const BYTES: RangeInclusive<usize> = 65_536..=1_073_741_824;
 
@@ -53,16 +56,23 @@ impl Settings {
         let permitted = "65536 to 1073741824 bytes";
         within("queue_bytes", self.queue_bytes, BYTES, permitted)?;
         within("kernel_buffer", self.kernel_buffer, BYTES, permitted)?;
+        within("response_cache", self.response_cache, ANSWERS, "0 to 1048576 answers")?;
+        let permitted = "0 to 1073741824 bytes";
+        within("response_cache_bytes", self.response_cache_bytes, ANSWER_BYTES, permitted)?;
+        let mut response_cache = ResponseLimits::default();
+        response_cache.answers = self.response_cache;
+        response_cache.bytes = self.response_cache_bytes;
 
         let discover = source(self.places.take(), core.port)?;
         // Last, because it may take a while.
-        let key = self.take_key()?;
+        let keyring = self.take_keyring()?;
         let max_addresses = usize::try_from(core.max_candidates).expect("at most 65,536");
         Ok(Configuration {
             bind: SocketAddr::new(self.bind, core.port),
             discover,
             schedule: Schedule { interval, max_addresses },
-            key,
+            keyring,
+            response_cache,
             queue_size: self.queue_size,
             queue_bytes: self.queue_bytes,
             queue_full: self.queue_full,
@@ -72,17 +82,29 @@ impl Settings {
         })
     }
 
-    /// The key to seal with. A node that was told to seal never starts in plain text.
-    fn take_key(&mut self) -> Result<Option<Key>, ConfigProblem> {
-        match (self.secret.take(), self.security_enabled) {
-            (None, Some(true)) => Err(ConfigProblem::new("key", "not set", A_KEY)),
-            (None, _) | (_, Some(false)) => Ok(None),
-            (Some(Secret::Key(key)), _) => Ok(Some(key)),
-            #[cfg(feature = "passphrase")]
-            (Some(Secret::Passphrase(passphrase)), _) => {
-                passphrase::key(&passphrase, self.cluster_name.as_deref()).map(Some)
+    /// The key to seal with, and others to open with. A node that was told to seal never starts in
+    /// plain text.
+    fn take_keyring(&mut self) -> Result<Option<Keyring>, ConfigProblem> {
+        let also = mem::take(&mut self.also_open_with);
+        let secret = match (self.secret.take(), self.security_enabled) {
+            (None, Some(true)) => return Err(ConfigProblem::new("key", "not set", A_KEY)),
+            (None, None) if !also.is_empty() => {
+                let permitted = "set where also_open_with is: to seal with";
+                return Err(ConfigProblem::new("key", "not set", permitted));
             }
-        }
+            (None, None) | (_, Some(false)) => return Ok(None),
+            (Some(secret), _) => secret,
+        };
+        let key = match secret {
+            Secret::Key(key) => key,
+            #[cfg(feature = "passphrase")]
+            Secret::Passphrase(text) => passphrase::key(&text, self.cluster_name.as_deref())?,
+        };
+        let count = also.len();
+        let keyring = also.into_iter().try_fold(Keyring::new(key), Keyring::with_opening);
+        keyring.map(Some).map_err(|_full| {
+            ConfigProblem::new("also_open_with", format!("{count} keys"), "at most 4 keys")
+        })
     }
 }
 

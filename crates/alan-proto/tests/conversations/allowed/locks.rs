@@ -154,6 +154,10 @@ pub(super) const REASONS: &[Reason] = &[
                 "quorum-gate",
                 7,
                 &[
+                    lock!(RELEASE 2 > 11),
+                    lock!(REQUEST 2 > 11),
+                    lock!(RELEASE 2 > 12),
+                    lock!(REQUEST 2 > 12),
                     lock!(RELEASE 2 > 11, "other"),
                     lock!(REQUEST 2 > 11, "other"),
                     lock!(RELEASE 2 > 12, "other"),
