@@ -129,6 +129,9 @@ impl Driver {
     fn read(&mut self, reading: Reading) -> io::Result<()> {
         self.more = false;
         for _ in 0..BATCHES_PER_TURN {
+            if fault!(JudgeFirst) {
+                self.engine.catch_up();
+            }
             if reading == Reading::ToDeliver && self.engine.outlet().inbox.is_blocked() {
                 return Ok(());
             }
@@ -164,11 +167,9 @@ impl Driver {
     pub fn advance(&mut self) -> Turn {
         if let Some(due) = self.engine.due() {
             let reading = if due.judges { Reading::ToJudge } else { Reading::ToDeliver };
-            if !fault!(JudgeFirst) {
-                let _is_empty = self.read(reading).is_err();
-                if self.more && self.backlog < self.kernel_buffer {
-                    return Turn::Again;
-                }
+            let _is_empty = self.read(reading).is_err();
+            if self.more && self.backlog < self.kernel_buffer {
+                return Turn::Again;
             }
             self.backlog = 0;
             self.engine.handle_timeout(due);

@@ -159,7 +159,7 @@ faults! {
     BlameForLoss,
     /// Nobody is declared dead.
     TrustSilence,
-    /// Who is silent is judged before what has arrived is read.
+    /// Missed deadlines are made up for, as if on time, before what has arrived is read.
     JudgeFirst,
     /// A request that is cancelled stays in the table.
     LeakRequests,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use alan_driver::Event;
 use alan_sync::Threads;
@@ -15,6 +16,9 @@ use super::events::{SHORT_LIFE, short_of_patience};
 use crate::adapter::{Adapter, PlainThreads};
 use crate::stage::{Stage, addr};
 use crate::waiting::{SHORT, now, until};
+
+/// Longer than a node waits that hears nobody at all: half as long again as for one silent peer.
+const STILL: Duration = SHORT_LIFE.saturating_mul(2);
 
 /// More datagrams than a loop reads before it looks at the time, and fewer than the kernel holds.
 const BACKLOG: u64 = 300;
@@ -33,7 +37,7 @@ impl Wake for Stall {
         for _ in 0..BACKLOG {
             self.noise.send_to(&[0], self.at).expect("the kernel holds as many");
         }
-        thread::sleep(SHORT_LIFE + SHORT);
+        thread::sleep(STILL);
         self.is_over.store(true, Ordering::Release);
     }
 }
@@ -53,6 +57,9 @@ pub(crate) async fn a_node_that_stood_still_declares_nobody_dead_whose_heartbeat
         peer.start_on(Threads::default()).expect("the address is this test's own")
     });
     stage.wait_for_peers(&node, peers.len()).await;
+    for peer in &peers {
+        threads.wait_for_peers(peer, peers.len()).await;
+    }
 
     let stall = Arc::new(Stall {
         noise: UdpSocket::bind((addresses[3], 0)).expect("the address is this test's own"),
