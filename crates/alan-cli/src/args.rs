@@ -1,5 +1,6 @@
 //! What can be typed: commands, flags, and the environment variables behind them.
 
+pub(crate) mod measure;
 pub(crate) mod sim;
 
 use std::net::IpAddr;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -88,6 +89,8 @@ fn wrong_usage_exits_with_2_and_says_what_there_is() {
         ("run lossy --locks other", "classic, repaired"),
         ("run lossy --seeds 0", "--seeds"),
         ("replay lossy", "--seed"),
+        ("measure mesh --nodes 1", "--nodes"),
+        ("measure mesh --loss 101", "0 to 100"),
     ];
     for (line, expected) in cases {
         let output = words(line);
@@ -143,6 +146,60 @@ fn the_pages_in_the_documentation_are_what_the_tool_writes() {
     }
 }
 
+/// Held by who writes docs/simulation.md anew: two tests do.
+static PAGE: Mutex<()> = Mutex::new(());
+
+/// Tables of measurements that are quick to make.
+const MEASURED: [&str; 3] = [
+    "measure mesh --nodes 10,100",
+    "measure deaths --hours 1 --loss 0,5",
+    "measure flood --millis 200",
+];
+
+/// Those that are not: made anew with the others, and believed.
+const MEASURED_FOR_LONG: [&str; 3] =
+    ["measure mesh --nodes 1000", "measure deaths --hours 24", "measure flood"];
+
+/// With `ALAN_BLESS=1` in the environment the tables are made anew, and with `ALAN_BLESS=all` also
+/// those that take minutes.
+#[test]
+fn the_measurements_in_the_documentation_are_what_the_tool_prints() {
+    let path = document("simulation.md");
+    let _alone = blessing().then(|| PAGE.lock().expect("the other test writes in full or fails"));
+    let mut page = fs::read_to_string(&path).expect("the page is there");
+    let all = std::env::var_os("ALAN_BLESS").is_some_and(|bless| bless == "all");
+    for line in MEASURED.into_iter().chain(MEASURED_FOR_LONG.into_iter().filter(|_| all)) {
+        let output = words(line);
+        assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
+        let begin = format!("<!-- alan sim {line} -->\n");
+        let from = page.find(&begin).expect("a place for it") + begin.len();
+        let to = from + page[from..].find(END).expect("the place has an end");
+        if blessing() {
+            page.replace_range(from..to, &text(&output));
+        } else {
+            assert_eq!(page[from..to], text(&output), "run this test with ALAN_BLESS=1");
+        }
+    }
+    if blessing() {
+        fs::write(path, page).expect("the page can be written");
+    }
+}
+
+#[test]
+fn a_measurement_as_json_is_one_object_a_row() {
+    let output = words("measure mesh --nodes 2,3 --loss 0 --json");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let objects: Vec<Value> = text(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object a line"))
+        .collect();
+    let sizes: Vec<_> = objects.iter().map(|object| object["nodes"].as_u64()).collect();
+    assert_eq!(sizes, [Some(2), Some(3)]);
+    for field in ["met_after_ms", "datagrams_per_node_second", "crash_known_after_ms"] {
+        assert!(objects.iter().all(|object| object[field].is_number()), "{field}: {objects:?}");
+    }
+}
+
 const TABLES: [&str; 2] = ["classic", "repaired"];
 
 /// The rows of a table in docs/simulation.md, each as its cells.
@@ -161,6 +218,7 @@ fn begin(locks: &str) -> String {
 const END: &str = "<!-- end -->";
 
 fn bless_tables() {
+    let _alone = PAGE.lock().expect("the other test writes in full or fails");
     let path = document("simulation.md");
     let mut page = fs::read_to_string(&path).expect("the page is there");
     for locks in TABLES {

@@ -139,7 +139,7 @@ fn who_is_known_is_asked_to_join_before_discovery_has_an_answer_and_the_node_is_
     let source = Slow { known: peer.local_addr().expect("it is bound"), found };
     let bench = Bench::with(|builder| builder.discover(source));
 
-    let mut buffer = [0; 64];
+    let mut buffer = [0; 1_200];
     let (len, from) = peer.recv_from(&mut buffer).expect("it is asked");
     assert_eq!(from, bench.node.local_addr());
     assert!(matches!(Wire::decode(&buffer[..len]), Ok(Wire::Join(_))));

@@ -33,8 +33,8 @@ fn forgeries_hold() {
 }
 
 #[test]
-fn replay_holds() {
-    hold("replay", false);
+fn repeats_hold() {
+    hold("repeats", false);
 }
 
 #[test]

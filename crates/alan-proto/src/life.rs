@@ -92,14 +92,15 @@ impl Life {
         life
     }
 
-    /// Takes note of a control message. `own` is our incarnation.
+    /// Takes note of a control message. `own` is our incarnation. Of two with one stamp, made in
+    /// one instant, the second to arrive counts, too: it may say more.
     pub(crate) fn hear(
         &mut self,
         now: Instant,
         block: &SessionBlock,
         own: Incarnation,
     ) -> Result<(), Late> {
-        if block.times.sent_at <= self.newest {
+        if block.times.sent_at < self.newest {
             return Err(Late);
         }
         self.newest = block.times.sent_at;
@@ -149,15 +150,18 @@ impl Life {
         (echo, Some(owed.challenge))
     }
 
-    /// We prove ourselves to it, from now on until it is known to have us as a member. Gives
-    /// whether that was under way already.
-    pub(crate) fn expect_confirmation(&mut self, now: Instant, to: SocketAddr) -> bool {
+    /// We prove ourselves to it, from now on until it is known to have us as a member. Gives where
+    /// that was under way already.
+    pub(crate) fn expect_confirmation(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+    ) -> Option<SocketAddr> {
         if let Some(confirmation) = &mut self.confirmation {
-            confirmation.to = to;
-            return true;
+            return Some(core::mem::replace(&mut confirmation.to, to));
         }
         self.confirmation = Some(Confirmation { since: now, to, attempts: 0, timer: None });
-        false
+        None
     }
 
     /// Where we prove ourselves to it.

@@ -396,7 +396,7 @@ impl Membership {
     /// it is there, so it has its timeout and no more.
     pub(crate) fn silence(&self, now: Instant, member: Handle) -> Option<Silence> {
         let peer = self.at(member)?;
-        let since = peer.last_heard + (self.excused - peer.excused_before);
+        let since = peer.last_heard + self.excused.saturating_sub(peer.excused_before);
         let mut ends = since + self.timeout;
         if let Some(vouched) = peer.vouched {
             ends = ends.max((vouched + self.timeout).min(since + self.timeout * 2));

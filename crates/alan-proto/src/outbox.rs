@@ -50,6 +50,7 @@ pub(crate) enum Queued {
     /// JOIN that proves us to a member which may not have us as one.
     Proof {
         member: Handle,
+        to: SocketAddr,
     },
     /// JOIN that asks a member whether it is still there.
     Ping {

@@ -1,17 +1,24 @@
 //! Requests against a map from each id to who has not answered, and until when it waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod support;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use alan_proto::envelope::Plain;
 use alan_proto::wire::{Control, Message};
-use alan_proto::{Action, Config, Delivery, Instant, Node, RequestError, RequestEvent, RequestId};
+use alan_proto::{
+    Action, Config, Delivery, HybridTime, Instant, Node, RequestError, RequestEvent, RequestId,
+};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
+use support::HandMadePeer;
 
 const PEERS: u8 = 4;
+/// The peers from this one on are extended.
+const EXTENDED: u8 = 2;
 const MOST_REQUESTS: usize = 3;
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -33,6 +40,11 @@ enum Input {
         from: u8,
         request: usize,
     },
+    /// There is no answer any more, says whoever.
+    Gone {
+        from: u8,
+        request: usize,
+    },
     Pass(u64),
 }
 
@@ -46,7 +58,9 @@ fn input() -> impl Strategy<Value = Input> {
         4 => (peer.clone(), within.clone()).prop_map(|(peer, within)| Input::Ask { peer, within }),
         3 => within.prop_map(|within| Input::AskAll { within }),
         1 => request.clone().prop_map(Input::Cancel),
-        8 => (peer, request).prop_map(|(from, request)| Input::Response { from, request }),
+        8 => (peer.clone(), request.clone())
+            .prop_map(|(from, request)| Input::Response { from, request }),
+        3 => (peer, request).prop_map(|(from, request)| Input::Gone { from, request }),
         3 => (0u64..2_000).prop_map(Input::Pass),
     ]
 }
@@ -56,22 +70,26 @@ fn input() -> impl Strategy<Value = Input> {
 enum End {
     Answered { from: SocketAddr, finished: bool },
     PeerLeft { peer: SocketAddr, finished: bool },
+    Gone { peer: SocketAddr, finished: bool },
     TimedOut,
 }
 
+/// Who is waited for; and whether it was an extended member when it was asked, and so is asked
+/// again.
+type Waiting = BTreeMap<SocketAddr, bool>;
+
 #[derive(Default)]
 struct Model {
-    members: BTreeSet<SocketAddr>,
-    pending: BTreeMap<RequestId, (BTreeSet<SocketAddr>, Option<Instant>)>,
+    /// And whether each is extended.
+    members: BTreeMap<SocketAddr, bool>,
+    pending: BTreeMap<RequestId, (Waiting, Option<Instant>)>,
 }
 
 impl Model {
     /// Nobody is waited for any longer that this strikes out; gives whether that is the end.
     fn strike(&mut self, request: RequestId, peer: SocketAddr) -> Option<bool> {
         let (waiting, _) = self.pending.get_mut(&request)?;
-        if !waiting.remove(&peer) {
-            return None;
-        }
+        waiting.remove(&peer)?;
         let finished = waiting.is_empty();
         if finished {
             self.pending.remove(&request);
@@ -80,7 +98,7 @@ impl Model {
     }
 
     fn leaves(&mut self, peer: SocketAddr) -> Vec<(RequestId, End)> {
-        if !self.members.remove(&peer) {
+        if self.members.remove(&peer).is_none() {
             return Vec::new();
         }
         let pending: Vec<_> = self.pending.keys().copied().collect();
@@ -89,6 +107,12 @@ impl Model {
             Some((request, End::PeerLeft { peer, finished }))
         });
         struck.collect()
+    }
+
+    /// Whether this request is sent to this member until it answers.
+    fn is_repeated(&self, request: RequestId, peer: SocketAddr) -> bool {
+        let waiting = self.pending.get(&request).and_then(|(waiting, _)| waiting.get(&peer));
+        waiting.copied().unwrap_or(false)
     }
 
     fn passes(&mut self, now: Instant) -> Vec<(RequestId, End)> {
@@ -105,6 +129,9 @@ struct Bench {
     model: Model,
     now: Instant,
     asked: Vec<RequestId>,
+    /// The latest life of each extended peer.
+    lives: BTreeMap<SocketAddr, HandMadePeer>,
+    started: u64,
 }
 
 impl Bench {
@@ -114,19 +141,25 @@ impl Bench {
         // Nobody falls silent.
         (config.heartbeat_interval, config.heartbeat_timeout) = (HOUR, 24 * HOUR);
         let (now, rng) = (Instant::from_millis(1_000), ChaCha8Rng::seed_from_u64(1));
-        let node = Node::new(config, Plain, rng, now).expect("a valid configuration");
-        Self { node, model: Model::default(), now, asked: Vec::new() }
+        let node = Node::new(config, Plain, rng, now, HybridTime::from_micros(1));
+        Self {
+            node: node.expect("a valid configuration"),
+            model: Model::default(),
+            now,
+            asked: Vec::new(),
+            lives: BTreeMap::new(),
+            started: 0,
+        }
     }
 
     fn apply(&mut self, input: Input) {
         let expected = match input {
             Input::Join(peer) => {
-                self.receive(peer, &Message::Join(Control { port: 5000, block: None }));
-                self.model.members.insert(address(peer));
+                self.join(peer);
                 Vec::new()
             }
             Input::Leave(peer) => {
-                self.receive(peer, &Message::Leave(Control { port: 5000, block: None }));
+                self.leave(peer);
                 self.model.leaves(address(peer))
             }
             Input::Ask { peer, within } => {
@@ -153,6 +186,18 @@ impl Bench {
                 assert_eq!(said, expected, "after {input:?}");
                 Vec::new()
             }
+            Input::Gone { from, request } => {
+                let request = self.request(request).unwrap_or(RequestId([9; 16]));
+                self.receive(from, &Message::ResponseGone { id: request });
+                let peer = address(from);
+                let counts =
+                    self.model.members.contains_key(&peer) && self.model.is_repeated(request, peer);
+                let finished = if counts { self.model.strike(request, peer) } else { None };
+                finished
+                    .map(|finished| (request, End::Gone { peer, finished }))
+                    .into_iter()
+                    .collect()
+            }
             Input::Pass(millis) => {
                 self.now = self.now + Duration::from_millis(millis);
                 self.node.handle_timeout(self.now);
@@ -160,6 +205,32 @@ impl Bench {
             }
         };
         self.compare(input, expected);
+    }
+
+    fn join(&mut self, peer: u8) {
+        let addr = address(peer);
+        if self.model.members.contains_key(&addr) {
+            return;
+        }
+        if peer < EXTENDED {
+            self.receive(peer, &Message::Join(Control { port: 5000, block: None }));
+        } else {
+            self.started += 1;
+            let mut life = HandMadePeer::new(addr, self.started);
+            life.introduce_to(&mut self.node, self.now);
+            self.lives.insert(addr, life);
+        }
+        assert!(self.node.member(addr).is_some());
+        self.model.members.insert(addr, peer >= EXTENDED);
+    }
+
+    fn leave(&mut self, peer: u8) {
+        if let Some(life) = self.lives.get_mut(&address(peer)) {
+            let mut datagram = life.leave();
+            assert_eq!(self.node.handle_datagram(self.now, address(peer), &mut datagram), None);
+        } else {
+            self.receive(peer, &Message::Leave(Control { port: 5000, block: None }));
+        }
     }
 
     /// Asks one, or all members.
@@ -170,10 +241,12 @@ impl Bench {
             let asked = self.node.request(self.now, to, b"?", deadline, &mut buffer);
             asked.map(|(request, _)| Some(request))
         } else {
-            let asked = self.node.request_all(self.now, b"?", deadline, &mut buffer);
-            asked.map(|(request, _)| request)
+            let asked = self.node.request_all(self.now, 1, deadline);
+            asked
         };
-        let waiting = whom.map_or_else(|| self.model.members.clone(), |to| [to].into());
+        let members = &self.model.members;
+        let one = |to| [(to, members.get(&to).copied().unwrap_or(false))].into();
+        let waiting: Waiting = whom.map_or_else(|| members.clone(), one);
         let full = self.model.pending.len() == MOST_REQUESTS;
         match asked {
             Ok(Some(request)) => {
@@ -207,20 +280,37 @@ impl Bench {
 
     fn compare(&mut self, input: Input, mut expected: Vec<(RequestId, End)>) {
         let mut buffer = [0; 4_096];
-        let actions = std::iter::from_fn(|| self.node.poll_action(&mut buffer));
-        let ends = actions.filter_map(|action| match action {
-            Action::Request(RequestEvent::PeerLeft { request, peer, finished, .. }) => {
-                Some((request, End::PeerLeft { peer, finished }))
+        let mut ends = Vec::new();
+        while let Some(action) = self.node.poll_action(&mut buffer) {
+            match action {
+                Action::Request(event) => ends.push(end(event)),
+                Action::TransmitRequest { request, to } => {
+                    let sent = self.node.transmit_request(self.now, request, to, b"?", &mut buffer);
+                    let first = matches!(input, Input::AskAll { .. });
+                    let due = first || self.model.is_repeated(request, to);
+                    assert!(due || sent.is_none(), "{request} to {to} is over, after {input:?}");
+                }
+                _ => {}
             }
-            Action::Request(RequestEvent::TimedOut { request }) => Some((request, End::TimedOut)),
-            _ => None,
-        });
-        let mut ends: Vec<_> = ends.collect();
+        }
         // What one input ends, it ends in no order that matters.
         ends.sort_unstable();
         expected.sort_unstable();
         assert_eq!(ends, expected, "after {input:?}");
         assert_eq!(self.node.usage().requests, self.model.pending.len(), "after {input:?}");
+    }
+}
+
+fn end(event: RequestEvent) -> (RequestId, End) {
+    match event {
+        RequestEvent::PeerLeft { request, peer, finished, .. } => {
+            (request, End::PeerLeft { peer, finished })
+        }
+        RequestEvent::ResponseGone { request, peer, finished } => {
+            (request, End::Gone { peer, finished })
+        }
+        RequestEvent::TimedOut { request } => (request, End::TimedOut),
+        other => panic!("the node does not leave: {other:?}"),
     }
 }
 

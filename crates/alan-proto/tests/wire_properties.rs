@@ -35,7 +35,7 @@ enum Owned {
     Profile(u32, String, Vec<u8>),
     ProfileAsk,
     PeersAsk(u32),
-    Peers(u32, PeerPageBuffer),
+    Peers(u32, Box<PeerPageBuffer>),
     Probe(Probe),
     SessionData(Vec<u8>),
     SessionRequest(RequestId, u64, u32, Vec<u8>),
@@ -200,7 +200,7 @@ fn extended_messages() -> impl Strategy<Value = Owned> {
             .prop_map(|(version, name, metadata)| Owned::Profile(version, name, metadata)),
         Just(Owned::ProfileAsk),
         any::<u32>().prop_map(Owned::PeersAsk),
-        (any::<u32>(), pages()).prop_map(|(next, page)| Owned::Peers(next, page)),
+        (any::<u32>(), pages()).prop_map(|(next, page)| Owned::Peers(next, Box::new(page))),
         probes().prop_map(Owned::Probe),
         bytes.clone().prop_map(Owned::SessionData),
         (ids(), numbers, bytes.clone()).prop_map(|(id, (number, behind), body)| {

@@ -14,6 +14,8 @@ mod completion;
 mod delivery;
 mod bounds;
 mod secrecy;
+mod freshness;
+mod amplification;
 
 use std::net::SocketAddr;
 
@@ -25,6 +27,7 @@ use crate::host::Host;
 use crate::payload::Tag;
 use crate::place::Place;
 use crate::plan::{Key, Plan};
+use crate::time::Moment;
 use crate::trace::Meaning;
 
 /// Something that came about, as the checks see it.
@@ -83,6 +86,12 @@ pub(crate) enum Fact {
         usage: Usage,
         running: bool,
     },
+    /// The node sent a datagram of so many bytes to an address that is no node's.
+    SentToStranger {
+        node: Place,
+        to: SocketAddr,
+        len: usize,
+    },
     /// The node was handed something that no key holder had sent.
     Untrusted {
         node: Place,
@@ -96,6 +105,8 @@ pub(crate) enum Fact {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handed {
     pub(crate) from: SocketAddr,
+    /// Its length in bytes.
+    pub(crate) len: usize,
     /// What it said when it was sent.
     pub(crate) meaning: Meaning,
     /// It is what a node of the cluster sent, unaltered.
@@ -147,6 +158,9 @@ pub(crate) struct Checks {
     delivery: delivery::Delivery,
     bounds: bounds::Bounds,
     secrecy: secrecy::Secrecy,
+    /// Where somebody attacks the cluster.
+    freshness: Option<freshness::Freshness>,
+    amplification: Option<amplification::Amplification>,
 }
 
 impl Checks {
@@ -156,17 +170,19 @@ impl Checks {
         Self {
             exclusion: exclusion::Exclusion::new(nodes, shared),
             order: order::Order::new(nodes, shared),
-            membership: membership::Membership::new(nodes, plan.cluster.heartbeat_timeout),
+            membership: membership::Membership::new(plan),
             completion: completion::Completion::new(nodes),
             leaks: leaks::Leaks,
-            delivery: delivery::Delivery,
+            delivery: delivery::Delivery::default(),
             bounds: bounds::Bounds::new(&plan.config()),
             secrecy: secrecy::Secrecy,
+            freshness: plan.attacked.then(|| freshness::Freshness::new(plan)),
+            amplification: plan.attacked.then(amplification::Amplification::default),
         }
     }
 
     /// Takes note of a fact. What it touched must hold after it; the first breach is told.
-    pub(crate) fn observe(&mut self, fact: &Fact) -> Result<(), Breach> {
+    pub(crate) fn observe(&mut self, at: Moment, fact: &Fact) -> Result<(), Breach> {
         self.exclusion.observe(fact)?;
         self.order.observe(fact)?;
         self.membership.observe(fact)?;
@@ -174,11 +190,15 @@ impl Checks {
         self.leaks.observe(fact)?;
         self.delivery.observe(fact)?;
         self.bounds.observe(fact)?;
-        self.secrecy.observe(fact)
+        self.secrecy.observe(fact)?;
+        if let Some(freshness) = &mut self.freshness {
+            freshness.observe_at(at, fact)?;
+        }
+        self.amplification.as_mut().map_or(Ok(()), |check| check.observe(fact))
     }
 
     /// Looks at the whole world, and compares with what was concluded step by step.
-    pub(crate) fn audit(&self, hosts: &[Host]) -> Result<(), Breach> {
+    pub(crate) fn audit(&self, at: Moment, hosts: &[Host]) -> Result<(), Breach> {
         let agree = |same: bool, invariant| {
             if same { Ok(()) } else { Err(Breach::CheckersDisagree { invariant }) }
         };
@@ -193,6 +213,9 @@ impl Checks {
             if let Some(usage) = host.usage() {
                 self.bounds.judge(host.place(), &usage)?;
                 agree(self.completion.counts(host.place(), &usage), Invariant::Completion)?;
+            }
+            if let Some(freshness) = &self.freshness {
+                freshness.judge_members(at, host)?;
             }
         }
         Ok(())

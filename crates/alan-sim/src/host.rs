@@ -15,7 +15,7 @@ use crate::draw::Draws;
 use crate::payload::Tag;
 use crate::place::{Place, address_of};
 use crate::plan::{FirstToRun, Key, Knows, NodePlan, Return};
-use crate::time::{Clock, Moment, micros};
+use crate::time::{Clock, Moment, WallClock, micros};
 
 /// The node that every adapter drives, too.
 pub(crate) type SimNode = Node<AnyEnvelope, ChaCha8Rng>;
@@ -58,6 +58,9 @@ pub(crate) struct Host {
     place: Place,
     seed: u64,
     pub(crate) clock: Clock,
+    pub(crate) wall: WallClock,
+    /// It speaks as the Go library does.
+    pub(crate) classic: bool,
     pub(crate) state: State,
     pub(crate) node: Option<SimNode>,
     /// It has begun to say goodbye.
@@ -94,6 +97,8 @@ impl Host {
             place,
             seed,
             clock: Clock::new(offset, plan.clock_rate),
+            wall: WallClock::new(plan.wall_offset),
+            classic: plan.classic,
             state: State::Down,
             node: None,
             leaving: false,
@@ -143,6 +148,11 @@ impl Host {
         (self.wake_at, self.seen_deadline) = (None, None);
         self.calls.clear();
         self.asked.clear();
+    }
+
+    /// What the machine's wall clock shows, in microseconds since 1970.
+    pub(crate) const fn wall_at(&self, now: Moment) -> u64 {
+        self.wall.at(now)
     }
 
     pub(crate) const fn place(&self) -> Place {

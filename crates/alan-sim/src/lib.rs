@@ -34,6 +34,7 @@
 //! | [`check`] | the invariants, one a file |
 //! | [`trace`] | what happened, step by step |
 //! | [`explore()`] | many seeds of one scenario |
+//! | [`measure`] | how fast, how much, how often |
 //! | [`mod@shrink`] | makes a plan that violates an invariant smaller |
 //! | [`timeline`] | a history for people: text, and a page |
 #![forbid(unsafe_code)]
@@ -52,6 +53,7 @@ pub mod check;
 pub mod trace;
 mod outcome;
 mod explore;
+pub mod measure;
 pub mod shrink;
 pub mod timeline;
 

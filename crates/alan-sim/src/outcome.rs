@@ -55,6 +55,8 @@ pub struct RunStats {
     pub steps: u64,
     /// Datagrams sent, copies of doubled ones not counted.
     pub sent: u64,
+    /// Bytes of the datagrams that nodes sent, without IP and UDP headers.
+    pub bytes: u64,
     /// Datagrams handed to a node, copies of doubled ones included.
     pub delivered: u64,
     /// Datagrams lost.
@@ -69,6 +71,8 @@ pub struct RunStats {
     pub commands: u64,
     /// Locks granted.
     pub grants: u64,
+    /// Members that were declared silent though they were there and ran.
+    pub false_deaths: u64,
     /// Nodes started.
     pub lives: u64,
     /// Times that the whole world was checked.

@@ -4,12 +4,14 @@
 //! A plan comes from [`Plan::generate`], for a scenario and a seed, or from [`Plan::new`] and the
 //! words of [`At`], for a history that is known.
 
+mod attack;
 mod builder;
 mod event;
 mod network;
 
 use std::time::Duration;
 
+pub use attack::{Claim, Disguise, Flood, Repeat, Target, Word};
 pub use builder::At;
 pub use event::{Cut, Event, FirstToRun, Forgery, Key, Knows, Name, Return};
 pub use network::{Delay, Weather};
@@ -43,6 +45,8 @@ pub struct Plan {
     pub bound: Option<Duration>,
     /// Whether all nodes leave after that, one excepted, whose tables must then be empty.
     pub goodbye: bool,
+    /// Whether somebody attacks the cluster: then it is also checked that he brings nothing about.
+    pub attacked: bool,
     /// How often the whole world is checked, beside what each step touched.
     pub audit_every: Duration,
 }
@@ -103,12 +107,16 @@ pub struct NodePlan {
     pub knows: Knows,
     /// By how many millionths its clock is fast or, negative, slow. Less than 1,000,000.
     pub clock_rate: i32,
+    /// By how many microseconds its wall clock is fast or, negative, slow.
+    pub wall_offset: i64,
     /// How much later than it should its driver wakes, at most: for datagrams and for timers.
     pub lag: Duration,
     /// How many datagrams its socket holds; what comes beyond is lost.
     pub socket: usize,
     /// How long its user takes to answer a request.
     pub answers_after: Duration,
+    /// Whether it speaks as the Go library does: its control messages name no life.
+    pub classic: bool,
 }
 
 /// Something that happens at a moment.
@@ -135,6 +143,7 @@ impl Plan {
             calm: Duration::from_secs(2),
             bound: Some(Duration::from_secs(60)),
             goodbye: true,
+            attacked: false,
             audit_every: Duration::from_secs(1),
         }
     }
@@ -198,9 +207,11 @@ impl Default for NodePlan {
             start: Duration::ZERO,
             knows: Knows::Everyone,
             clock_rate: 0,
+            wall_offset: 0,
             lag: Duration::ZERO,
             socket: 4_096,
             answers_after: Duration::from_millis(1),
+            classic: false,
         }
     }
 }

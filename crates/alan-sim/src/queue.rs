@@ -25,6 +25,8 @@ pub(crate) enum Due {
     Resume(Place, u16),
     /// A cut heals.
     Heal(u32),
+    /// The next part of a flood, an entry of the schedule.
+    Flood(u32),
     /// The plan's weather is back.
     Weather(u32),
     /// The whole world is checked.

@@ -105,6 +105,33 @@ impl Clock {
     }
 }
 
+/// The wall clock of one machine, in microseconds since 1970. It is off by a number that changes
+/// when somebody sets it, at a rate that is always right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct WallClock {
+    offset: i64,
+}
+
+/// What a wall clock that is right shows when the world begins: a day in January 2027.
+const WORLD_BEGINS: u64 = 1_800_000_000_000_000;
+
+impl WallClock {
+    /// A clock that is fast by so many microseconds or, negative, slow.
+    pub(crate) const fn new(offset: i64) -> Self {
+        Self { offset }
+    }
+
+    /// What it shows; 0 for times before 1970.
+    pub(crate) const fn at(self, moment: Moment) -> u64 {
+        WORLD_BEGINS.saturating_add(moment.0).saturating_add_signed(self.offset)
+    }
+
+    /// Sets it forward by so many microseconds or, negative, back.
+    pub(crate) const fn step(&mut self, micros: i64) {
+        self.offset = self.offset.saturating_add(micros);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +149,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_wall_clock_can_be_set_back_before_what_it_has_shown() {
+        let mut wall = WallClock::new(-500);
+        let shown = wall.at(Moment::from_millis(10));
+        assert_eq!(shown, WORLD_BEGINS + 9_500);
+        wall.step(-20_000);
+        assert_eq!(wall.at(Moment::from_millis(11)), shown - 19_000);
+        wall.step(i64::MIN);
+        assert_eq!(wall.at(Moment::START), 0);
     }
 
     #[test]

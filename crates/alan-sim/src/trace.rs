@@ -72,6 +72,15 @@ pub enum Occurrence {
         /// Which one.
         number: u32,
     },
+    /// The wall clock of a machine was set.
+    WallClockStepped {
+        /// Where.
+        node: Place,
+        /// By how many microseconds.
+        micros: i64,
+        /// What it shows since, in microseconds since 1970.
+        shows: u64,
+    },
     /// The network became another.
     WeatherChanged,
     /// The faults have ended.

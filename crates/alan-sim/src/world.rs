@@ -6,10 +6,14 @@
 //! | `user` | what users do, and what they make of what they are told |
 //! | `faults` | what is done to machines and to the network |
 //! | `flights` | datagrams on their way |
+//! | `meter` | what measurements ask |
+//! | `attack` | what those do who are no nodes of the cluster |
 
+mod attack;
 mod drive;
 mod faults;
 mod flights;
+mod meter;
 mod user;
 
 use std::collections::VecDeque;
@@ -28,7 +32,9 @@ use crate::plan::{Event, Plan};
 use crate::queue::{Due, Queue};
 use crate::time::Moment;
 use crate::trace::{DatagramId, Occurrence, Trace};
+use attack::Repeater;
 use flights::{Flights, Recorded};
+use meter::Meter;
 use user::Task;
 
 /// A run in progress.
@@ -46,6 +52,8 @@ pub(crate) struct World<'p> {
     flights: Flights,
     /// What an attacker has seen, where the plan has one who replays.
     recorded: Option<VecDeque<Recorded>>,
+    /// Who sends again what nodes send.
+    repeaters: Vec<Repeater>,
     tasks: Vec<Option<Task>>,
     free_tasks: Vec<u32>,
     calm: bool,
@@ -58,6 +66,7 @@ pub(crate) struct World<'p> {
     violation: Option<Violation>,
     trace: Trace,
     stats: RunStats,
+    meter: Meter,
     /// Where nodes make their datagrams.
     buffer: Vec<u8>,
     over: bool,
@@ -86,6 +95,7 @@ impl<'p> World<'p> {
             hosts: hosts.map(|(place, node)| Host::new(place, node, plan.seed)).collect(),
             flights: Flights::default(),
             recorded: replays.then(VecDeque::new),
+            repeaters: Vec::new(),
             tasks: Vec::new(),
             free_tasks: Vec::new(),
             calm: false,
@@ -97,6 +107,7 @@ impl<'p> World<'p> {
             violation: None,
             trace: Trace::new(options.recording),
             stats: RunStats::default(),
+            meter: Meter::new(plan.nodes.len()),
             buffer: vec![0; config.buffer_size],
             config,
             over: false,
@@ -122,16 +133,7 @@ impl<'p> World<'p> {
     }
 
     pub(crate) fn run(mut self) -> Outcome {
-        while !self.over && self.violation.is_none() {
-            let Some((at, due)) = self.queue.pop() else { break };
-            debug_assert!(at >= self.now, "time goes forward");
-            self.now = at;
-            self.stats.steps += 1;
-            self.happen(due);
-            if self.options.audits == Audits::EveryStep {
-                self.audit_against_verdict();
-            }
-        }
+        while self.step() {}
         if self.violation.is_none() {
             self.audit();
         }
@@ -141,6 +143,49 @@ impl<'p> World<'p> {
         let fingerprint = self.fingerprint();
         let Self { trace, stats, violation, now, .. } = self;
         Outcome { trace, stats, violation, end: now, fingerprint }
+    }
+
+    /// Lets happen what is due next; `false` if the run is over.
+    pub(crate) fn step(&mut self) -> bool {
+        if self.over || self.violation.is_some() {
+            return false;
+        }
+        let Some((at, due)) = self.queue.pop() else { return false };
+        debug_assert!(at >= self.now, "time goes forward");
+        self.now = at;
+        self.stats.steps += 1;
+        self.happen(due);
+        if self.options.audits == Audits::EveryStep {
+            self.audit_against_verdict();
+        }
+        true
+    }
+
+    pub(crate) const fn now(&self) -> Moment {
+        self.now
+    }
+
+    pub(crate) const fn stats(&self) -> &RunStats {
+        &self.stats
+    }
+
+    pub(crate) const fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// How many members a node has; 0 where there is none.
+    pub(crate) fn members(&self, node: Place) -> usize {
+        self.hosts[node.index()].usage().map_or(0, |usage| usage.peers)
+    }
+
+    /// A node dies at once and for good, beside what the plan says. How many have it as a member.
+    pub(crate) fn kill(&mut self, node: Place) -> usize {
+        self.meter.forget_departures();
+        let victim = self.hosts[node.index()].address();
+        let others = self.hosts.iter().filter_map(|host| host.node.as_ref());
+        let mourners = others.filter(|other| other.member(victim).is_some()).count();
+        self.crash(node, None);
+        mourners
     }
 
     fn happen(&mut self, due: Due) {
@@ -157,6 +202,7 @@ impl<'p> World<'p> {
                 }
             }
             Due::Heal(number) => self.heal(number),
+            Due::Flood(number) => self.flood(number),
             Due::Weather(number) => self.restore_weather(number),
             Due::Audit => {
                 self.audit();
@@ -169,7 +215,7 @@ impl<'p> World<'p> {
     }
 
     fn observe(&mut self, fact: &Fact) {
-        if let Err(breach) = self.checks.observe(fact) {
+        if let Err(breach) = self.checks.observe(self.now, fact) {
             self.violated(breach);
         }
     }
@@ -186,7 +232,7 @@ impl<'p> World<'p> {
 
     fn audit(&mut self) {
         self.stats.audits += 1;
-        if let Err(breach) = self.checks.audit(&self.hosts) {
+        if let Err(breach) = self.checks.audit(self.now, &self.hosts) {
             self.violated(breach);
         }
     }
@@ -195,7 +241,7 @@ impl<'p> World<'p> {
     /// two holders are seen either way or neither.
     fn audit_against_verdict(&mut self) {
         self.stats.audits += 1;
-        let whole = self.checks.audit(&self.hosts).err();
+        let whole = self.checks.audit(self.now, &self.hosts).err();
         let found = self.violation.as_ref().map(|violation| &violation.breach);
         let clash = |breach: &&Breach| matches!(breach, Breach::TwoHolders { .. });
         if whole.as_ref().filter(clash) != found.filter(clash) {

@@ -92,12 +92,16 @@ pub(crate) async fn the_longest_message_fits_and_one_byte_more_is_refused<A: Ada
     let alone = stage.lone_node(|builder| builder.cluster_size(3)).await;
     assert_eq!(eventually("the refusal", alone.broadcast(&long)).await, too_large);
 
+    // An id, a number, and how far that is ahead; a stranger's has the id only.
     let max = alone.max_request_payload();
-    assert_eq!(max, alone.max_payload() - 16);
+    assert_eq!(max, alone.max_payload() - 28);
     let (long, len) = (vec![0; max + 1], max + 1);
     let too_large = Err(RequestError::MessageTooLarge { len, max });
-    assert_eq!(eventually("the refusal", alone.request(peer, &long)).await, too_large);
-    let too_large = Err(RequestAllError::MessageTooLarge { len, max });
+    assert_eq!(eventually("the refusal", nodes[0].request(peer, &long)).await, too_large);
+    let (longer, len, more) = (vec![0; max + 13], max + 13, max + 12);
+    let too_large = Err(RequestError::MessageTooLarge { len, max: more });
+    assert_eq!(eventually("the refusal", alone.request(peer, &longer)).await, too_large);
+    let too_large = Err(RequestAllError::MessageTooLarge { len: long.len(), max });
     assert_eq!(eventually("the refusal", alone.request_all(&long)).await, too_large);
     stage.assert_idle(&alone);
 }

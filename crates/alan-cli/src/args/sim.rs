@@ -8,6 +8,8 @@ use alan_sim::scenario::{self, Scenario, UnknownScenario, Variant};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use thiserror::Error;
 
+use super::measure::MeasureCommand;
+
 /// The commands of `alan sim`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SimCommand {
@@ -25,6 +27,9 @@ pub(crate) enum SimCommand {
     /// For each scenario about locks: which invariant is violated, how many seeds that takes, how
     /// small the history gets. A table in Markdown.
     Table(TableArgs),
+    /// Measure clusters in simulated time.
+    #[command(subcommand)]
+    Measure(MeasureCommand),
 }
 
 /// Flags of `alan sim list`.

@@ -3,6 +3,7 @@
 
 mod history;
 mod list;
+mod measure;
 mod progress;
 mod report;
 mod run;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: &SimCommand) -> Outcome {
         SimCommand::Replay(args) => history::replay(args),
         SimCommand::Shrink(args) => history::shrink(args),
         SimCommand::Table(args) => table::run(args),
+        SimCommand::Measure(command) => measure::run(command),
     }
 }
 

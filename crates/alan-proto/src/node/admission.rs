@@ -153,7 +153,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             }
             // It asks for a proof although it is a member here: we are none there, or not at this
             // address.
-            SignOfLife::Heartbeat if block.challenge.is_some() => self.prove(member, peer),
+            SignOfLife::Heartbeat if block.challenge.is_some() && is_for_us => {
+                self.prove(member, peer);
+            }
             SignOfLife::Heartbeat => {}
         }
         Ok(())
@@ -297,20 +299,23 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     /// member at the address at which it asked.
     fn prove(&mut self, member: Handle, to: SocketAddr) {
         let Some(life) = self.membership.life_mut(member) else { return };
-        let pending = life.expect_confirmation(self.now, to);
-        if !pending {
-            self.ask_for_confirmation(member);
+        match life.expect_confirmation(self.now, to) {
+            None => self.ask_for_confirmation(member),
+            // At another of its addresses, which it is to know as one of ours, too.
+            Some(before) if before != to => self.outbox.push(Queued::Proof { member, to }),
+            Some(_) => {}
         }
     }
 
     pub(super) fn ask_for_confirmation(&mut self, member: Handle) {
         let longest = self.config.heartbeat_interval;
         let Some(life) = self.membership.life_mut(member) else { return };
+        let Some(to) = life.unconfirmed_at() else { return };
         let Some(attempts) = life.next_attempt() else { return };
         let pause = crate::discovery::doubled(CONFIRMATION_PAUSE, attempts, longest);
         let timer = self.timers.arm(self.now + pause, Timer::Confirmation(member));
         life.set_confirmation_timer(timer);
-        self.outbox.push(Queued::Proof { member });
+        self.outbox.push(Queued::Proof { member, to });
     }
 
     fn settle_confirmation(&mut self, member: Handle) {

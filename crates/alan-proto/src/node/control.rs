@@ -28,8 +28,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 block.channel = self.envelope.channel(member.index());
                 Some(self.shake_hands(to, Message::Join(self.control(block)), buffer))
             }
-            Queued::Proof { member } => {
-                let to = self.membership.life(member)?.unconfirmed_at()?;
+            Queued::Proof { member, to } => {
                 let now = self.now;
                 let mut block = self.challenging(to);
                 (block.echo, block.answer) = self.membership.life_mut(member)?.proof(now);

@@ -223,7 +223,7 @@ impl SessionBlock {
         let [incarnation, times, echo, view, settings, challenge, answer, channel, requests] =
             values;
         let needed = |value: Option<_>, field: Field| {
-            value.map(Reader::new).ok_or(field.fault(BlockFault::Missing))
+            value.map(Reader::new).ok_or_else(|| field.fault(BlockFault::Missing))
         };
         let tag = |value: &[u8]| Reader::new(value).u64("tag").map(Challenge);
         Ok(Self {
@@ -326,7 +326,7 @@ fn write_padding(mut padding: usize, writer: &mut Writer<'_>) {
 }
 
 fn read_incarnation(reader: &mut Reader<'_>, field: Field) -> Result<Incarnation, BlockError> {
-    Incarnation::new(reader.u64(field.name)?).ok_or(field.fault(BlockFault::Zero))
+    Incarnation::new(reader.u64(field.name)?).ok_or_else(|| field.fault(BlockFault::Zero))
 }
 
 fn read_times(mut reader: Reader<'_>) -> Result<Times, BlockError> {
@@ -362,7 +362,39 @@ fn read_settings(mut reader: Reader<'_>) -> Result<Settings, BlockError> {
 
 fn read_channel(mut reader: Reader<'_>) -> Result<Channel, BlockError> {
     let number = reader.u16(CHANNEL.name)?;
-    let [a, b, c, d, e, f] = reader.array(CHANNEL.name)?;
-    let first = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    Channel::new(number, first).ok_or(CHANNEL.fault(BlockFault::OutOfRange))
+    let mut first = [0; 8];
+    first[2..].copy_from_slice(&reader.array::<6>(CHANNEL.name)?);
+    let first = u64::from_be_bytes(first);
+    Channel::new(number, first).ok_or_else(|| CHANNEL.fault(BlockFault::OutOfRange))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_made_of_whole_fields_and_has_the_length_that_is_wanted() {
+        for wanted in (0..1_000).filter(|&wanted| wanted != 1) {
+            let mut out = [0xee; 1_000];
+            let mut writer = Writer::new(&mut out);
+            write_padding(wanted, &mut writer);
+            assert_eq!(writer.len(), wanted);
+
+            let mut fields = Reader::new(&out[..wanted]);
+            while !fields.is_empty() {
+                assert_eq!(fields.u8("type").ok(), Some(PADDING), "{wanted}");
+                let len = fields.u8("length").expect("a field has a length");
+                let value = fields.bytes(usize::from(len), "value").expect("a field is whole");
+                assert!(value.iter().all(|&byte| byte == 0));
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_field_is_another() {
+        for (place, field) in FIELDS.iter().enumerate() {
+            assert_eq!(FIELDS.iter().position(|other| other.kind == field.kind), Some(place));
+            assert_ne!(field.kind, PADDING);
+        }
+    }
 }

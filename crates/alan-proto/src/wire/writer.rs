@@ -38,15 +38,15 @@ impl<'a> Writer<'a> {
         self.bytes(&number.to_be_bytes());
     }
 
+    pub(super) fn u64(&mut self, number: u64) {
+        self.bytes(&number.to_be_bytes());
+    }
+
     /// So many zero bytes.
     pub(super) fn zeros(&mut self, len: usize) {
         for _ in 0..len {
             self.u8(0);
         }
-    }
-
-    pub(super) fn u64(&mut self, number: u64) {
-        self.bytes(&number.to_be_bytes());
     }
 }
 
@@ -56,14 +56,17 @@ mod tests {
 
     #[test]
     fn fields_stand_one_after_the_other_big_endian() {
-        let mut out = [0xff; 13];
+        let mut out = [0xff; 19];
         let mut writer = Writer::new(&mut out);
         writer.u8(1);
         writer.u16(0x0203);
-        writer.u64(0x0405_0607_0809_0a0b);
+        writer.u32(0x0405_0607);
+        writer.u64(0x0809_0a0b_0c0d_0e0f);
+        writer.zeros(2);
         writer.bytes(b"!");
-        assert_eq!(writer.len(), 12);
-        assert_eq!(out, *b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b!\xff");
+        assert_eq!(writer.len(), 18);
+        let expected = b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\0\0!\xff";
+        assert_eq!(out, *expected);
     }
 
     #[test]

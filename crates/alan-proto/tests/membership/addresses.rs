@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use alan_proto::{Config, LeaveReason, PeerEvent};
+use alan_proto::{Config, Incarnation, LeaveReason, PeerEvent};
 
 use super::support::{Cluster, Delivered, addr, plain, sealed};
 use super::{SECOND, is_full_mesh, joined, left, peer_events};
@@ -129,7 +129,7 @@ fn the_alias_of_a_node_goes_to_its_next_life() {
             cluster.run_for(20 * SECOND);
             let incarnation = cluster.node(addr(2)).incarnation().get();
             let member = cluster.node(addr(1)).member(first(2)).expect("it is a member");
-            assert_eq!(member.incarnation.map(|life| life.get()), Some(incarnation));
+            assert_eq!(member.incarnation.map(Incarnation::get), Some(incarnation));
             cluster.run_for(60 * SECOND);
             assert_eq!(cluster.node(addr(1)).peer_count(), 1, "one node, one member");
             let same = [addr(2), other(2)].map(|at| cluster.node(addr(1)).member(at));

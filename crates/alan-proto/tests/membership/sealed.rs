@@ -233,6 +233,33 @@ fn random_nonces_from_a_proven_members_address_are_ignored_and_keep_nobody_alive
 }
 
 #[test]
+fn a_handshake_that_was_for_a_third_node_leaves_everything_as_it_was() {
+    let mut cluster = Cluster::new(10);
+    cluster.start_mesh_of(3, &Config::default(), || sealed(7));
+    cluster.run_for(SECOND);
+    // A restart makes 1 shake hands with 3 again, on another channel than its one for 2.
+    let before = cluster.sent.len();
+    cluster.crash(addr(3));
+    cluster.start_with(addr(3), Config::default(), sealed(7));
+    cluster.discover(addr(3), &[addr(1)]);
+    cluster.run_for(20 * cluster.latency);
+    let handshake = cluster.sent[before..].to_vec();
+    let handshake = handshake.iter().filter(|sent| (sent.from, sent.to) == (addr(1), addr(3)));
+    for datagram in handshake {
+        cluster.inject(addr(1), addr(2), &datagram.bytes);
+        cluster.run_for(cluster.latency);
+        let before = cluster.nodes[&addr(2)].deliveries.len();
+        cluster.send_to(addr(1), addr(2), b"hello");
+        cluster.run_for(cluster.latency);
+        assert_eq!(cluster.nodes[&addr(2)].deliveries.len(), before + 1);
+    }
+    cluster.with(addr(1), |node, now, _| node.leave(now));
+    cluster.run_for(cluster.latency);
+    let goodbye = left(addr(1), alan_proto::LeaveReason::SaidGoodbye);
+    assert_eq!(peer_events(&cluster, addr(2)).last(), Some(&goodbye));
+}
+
+#[test]
 fn datagrams_that_overtake_each_other_all_arrive_and_each_once() {
     let mut cluster = Cluster::new(8);
     cluster.start_mesh_of(2, &Config::default(), || sealed(7));

@@ -34,6 +34,10 @@ pub enum Invariant {
     Bounds,
     /// With a key, nothing changes by what did not come from a key holder.
     Secrecy,
+    /// Nothing happens twice or without a cause, whatever is sent again or made up.
+    Freshness,
+    /// Nobody gets more bytes out of a node than he puts in.
+    Amplification,
 }
 
 impl Invariant {
@@ -50,6 +54,8 @@ impl Invariant {
             Self::Delivery => "delivery",
             Self::Bounds => "bounds",
             Self::Secrecy => "secrecy",
+            Self::Freshness => "freshness",
+            Self::Amplification => "amplification",
         }
     }
 }
@@ -222,6 +228,38 @@ pub enum Breach {
         /// How.
         what: &'static str,
     },
+    /// A user got again what had been delivered, or got it from the wrong sender.
+    #[error("{node} delivered {held} {}", again(*from))]
+    NotFresh {
+        /// Where.
+        node: Place,
+        /// What.
+        held: Tag,
+        /// The wrong sender, if it is that; else it is a second time.
+        from: Option<SocketAddr>,
+    },
+    /// A node believes of a peer what nothing that happened gives it a reason for.
+    #[error("{node} says that {peer} {what}")]
+    WithoutCause {
+        /// Who.
+        node: Place,
+        /// Of whom.
+        peer: SocketAddr,
+        /// What.
+        what: &'static str,
+    },
+    /// A stranger got more bytes than it had sent.
+    #[error("{node} sent {sent} bytes to {to}, which had sent {got}")]
+    Amplified {
+        /// Who.
+        node: Place,
+        /// The stranger.
+        to: SocketAddr,
+        /// How many bytes it had sent.
+        got: u64,
+        /// How many it was sent.
+        sent: u64,
+    },
     /// The check that follows each step and the one that looks at everything differ: a defect of
     /// the simulator.
     #[error("the two ways to check {invariant} differ")]
@@ -250,6 +288,8 @@ impl Breach {
             Self::Misdelivered { .. } | Self::NotDelivered { .. } => Invariant::Delivery,
             Self::OverLimit { .. } => Invariant::Bounds,
             Self::Reacted { .. } => Invariant::Secrecy,
+            Self::NotFresh { .. } | Self::WithoutCause { .. } => Invariant::Freshness,
+            Self::Amplified { .. } => Invariant::Amplification,
             Self::CheckersDisagree { invariant } => *invariant,
         }
     }
@@ -319,6 +359,10 @@ impl fmt::Display for Table {
 
 fn listed(pending: &[Pending]) -> String {
     pending.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn again(from: Option<SocketAddr>) -> String {
+    from.map_or_else(|| "again".into(), |from| format!("as sent by {from}"))
 }
 
 const fn joins(joined: bool) -> &'static str {

@@ -1,35 +1,59 @@
-//! Delivery: a payload that arrives intact is delivered at once, exactly once for each datagram,
-//! unaltered, from whom it came; and nothing else is delivered.
+//! Delivery: a payload that arrives intact is delivered at once, unaltered, from whom it came; and
+//! nothing else is delivered. Whether further copies of it are is *freshness*'s to judge.
+
+use std::collections::BTreeSet;
 
 use super::{Breach, Check, Delivered, DeliveredKind, Fact, Handed};
+use crate::payload::Tag;
 use crate::place::Place;
 use crate::trace::Meaning;
 
 /// What a datagram held is compared with what its receiver's user got.
-#[derive(Debug)]
-pub(super) struct Delivery;
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    /// Messages, or requests, whose copies were delivered: further ones need not be.
+    delivered: BTreeSet<(Place, IsRequest, Tag)>,
+}
+
+/// Whether a payload is a request's.
+type IsRequest = bool;
 
 impl Check for Delivery {
     fn observe(&mut self, fact: &Fact) -> Result<(), Breach> {
-        match fact {
-            Fact::Handed { node, handed, .. } if handed.genuine => judge(*node, handed),
-            _ => Ok(()),
+        let Fact::Handed { node, handed, .. } = fact else { return Ok(()) };
+        let judged = if handed.genuine { self.judge(*node, handed) } else { Ok(()) };
+        if let Some(Delivered { tag: Some(tag), kind, .. }) = handed.delivered {
+            self.delivered.insert((*node, matches!(kind, DeliveredKind::Request(_)), tag));
         }
+        judged
     }
 }
 
-fn judge(node: Place, handed: &Handed) -> Result<(), Breach> {
+impl Delivery {
+    fn judge(&self, node: Place, handed: &Handed) -> Result<(), Breach> {
+        let Some(delivered) = handed.delivered else { return self.judge_undelivered(node, handed) };
+        judge_delivered(node, handed, delivered)
+    }
+
+    /// A response is delivered only where it is waited for; the others always, but for copies.
+    fn judge_undelivered(&self, node: Place, handed: &Handed) -> Result<(), Breach> {
+        let (held, is_request) = match handed.meaning {
+            Meaning::Data(Some(tag)) => (tag, false),
+            Meaning::Request(_, Some(tag)) => (tag, true),
+            _ => return Ok(()),
+        };
+        if !handed.running || self.delivered.contains(&(node, is_request, held)) {
+            return Ok(());
+        }
+        Err(Breach::NotDelivered { node, held })
+    }
+}
+
+fn judge_delivered(node: Place, handed: &Handed, delivered: Delivered) -> Result<(), Breach> {
+    let Delivered { from, tag: delivered, kind } = delivered;
     let held = match handed.meaning {
         Meaning::Data(tag) | Meaning::Request(_, tag) | Meaning::Response(_, tag) => tag,
         _ => None,
-    };
-    let Some(Delivered { from, tag: delivered, kind }) = handed.delivered else {
-        // A response is delivered only where it is waited for.
-        let always = matches!(handed.meaning, Meaning::Data(_) | Meaning::Request(..));
-        return match held {
-            Some(held) if always && handed.running => Err(Breach::NotDelivered { node, held }),
-            _ => Ok(()),
-        };
     };
     let same_kind = match (handed.meaning, kind) {
         (Meaning::Data(_), DeliveredKind::Message) => true,
@@ -49,13 +73,16 @@ mod tests {
     use alan_proto::Instant;
 
     use super::*;
-    use crate::payload::Tag;
     use crate::place::address_of;
 
     const SENT: Tag = Tag { node: Place(1), life: 0, number: 3 };
     const OTHER: Tag = Tag { number: 4, ..SENT };
 
     fn outcome(delivered: Option<(u16, Tag)>, running: bool) -> Result<(), Breach> {
+        Delivery::default().observe(&handed(delivered, running))
+    }
+
+    fn handed(delivered: Option<(u16, Tag)>, running: bool) -> Fact {
         let kind = DeliveredKind::Message;
         let delivered = delivered.map(|(from, tag)| Delivered {
             from: address_of(Place(from), 0),
@@ -63,8 +90,8 @@ mod tests {
             kind,
         });
         let (from, meaning) = (address_of(Place(1), 0), Meaning::Data(Some(SENT)));
-        let handed = Handed { from, meaning, genuine: true, running, delivered };
-        Delivery.observe(&Fact::Handed { node: Place(0), now: Instant::EPOCH, handed })
+        let handed = Handed { from, len: 13, meaning, genuine: true, running, delivered };
+        Fact::Handed { node: Place(0), now: Instant::EPOCH, handed }
     }
 
     #[test]
@@ -77,6 +104,13 @@ mod tests {
         assert_eq!(outcome(Some((1, OTHER)), true), wrong(OTHER));
         assert_eq!(outcome(Some((2, SENT)), true), wrong(SENT));
         assert_eq!(outcome(Some((1, SENT)), false), wrong(SENT));
+    }
+
+    #[test]
+    fn a_copy_of_what_was_delivered_need_not_be() {
+        let mut check = Delivery::default();
+        check.observe(&handed(Some((1, SENT)), true)).expect("the first");
+        assert_eq!(check.observe(&handed(None, true)), Ok(()));
     }
 
     #[test]

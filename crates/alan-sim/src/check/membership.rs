@@ -10,6 +10,7 @@ use alan_proto::{Action, Incarnation, Instant, LeaveReason, PeerEvent};
 use super::{Breach, Check, Fact};
 use crate::host::Host;
 use crate::place::{Place, address_of, place_of};
+use crate::plan::Plan;
 use crate::trace::Meaning;
 
 /// A member, as a node's events tell of it.
@@ -38,17 +39,21 @@ pub(super) struct Membership {
     elsewhere: BTreeMap<(Place, SocketAddr), Seen>,
     /// Who is there: after how many moves, in which life.
     present: Vec<Option<(u8, Incarnation)>>,
+    /// Who speaks as a classic peer, and so has no life that others could name.
+    classic: Vec<bool>,
     timeout: Duration,
 }
 
 impl Membership {
-    pub(super) fn new(nodes: usize, timeout: Duration) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let nodes = plan.nodes.len();
         Self {
             views: vec![View::default(); nodes],
             at_first: vec![None; nodes * nodes],
             elsewhere: BTreeMap::new(),
             present: vec![None; nodes],
-            timeout,
+            classic: plan.nodes.iter().map(|node| node.classic).collect(),
+            timeout: plan.cluster.heartbeat_timeout,
         }
     }
 
@@ -91,8 +96,14 @@ impl Membership {
     fn is_there(&self, node: Place, peer: SocketAddr, seen: Seen) -> bool {
         place_of(peer).is_some_and(|(place, moves)| {
             let there = self.present.get(place.index()).copied().flatten();
-            place != node && is_it(there, moves, seen.incarnation)
+            let classic = self.classic_pair(node, place);
+            place != node && is_it(there, moves, seen.incarnation, classic)
         })
+    }
+
+    fn classic_pair(&self, node: Place, peer: Place) -> bool {
+        let classic = |place: Place| self.classic.get(place.index()) == Some(&true);
+        classic(node) || classic(peer)
     }
 
     fn set_present(&mut self, place: Place, present: Option<(u8, Incarnation)>) {
@@ -106,7 +117,8 @@ impl Membership {
             for (there, is_there) in [(former, false), (present, true)] {
                 let Some((moves, life)) = there else { continue };
                 let seen = self.seen(Place(node), address_of(place, moves));
-                if seen.is_some_and(|seen| seen.incarnation == Some(life)) {
+                let classic = self.classic_pair(Place(node), place);
+                if seen.is_some_and(|seen| is_life(life, seen.incarnation, classic)) {
                     let right = &mut self.views[index].right;
                     *right = if is_there { *right + 1 } else { *right - 1 };
                 }
@@ -148,20 +160,32 @@ impl Membership {
         Ok(())
     }
 
-    fn on_heard(&mut self, node: Place, now: Instant, from: SocketAddr, life: Incarnation) {
+    fn on_heard(&mut self, node: Place, now: Instant, from: SocketAddr, life: Option<Incarnation>) {
         let seen = match self.first_address(node, from) {
             Some(index) => self.at_first[index].as_mut(),
             None => self.elsewhere.get_mut(&(node, from)),
         };
-        if let Some(seen) = seen.filter(|seen| seen.incarnation == Some(life)) {
+        let same = |seen: &&mut Seen| seen.incarnation.is_none() || seen.incarnation == life;
+        if let Some(seen) = seen.filter(same) {
             seen.heard = now;
         }
     }
 }
 
-/// Whether who is at a place is this life, at the address after so many moves.
-fn is_it(there: Option<(u8, Incarnation)>, moves: u8, life: Option<Incarnation>) -> bool {
-    there.is_some_and(|(there, lives)| there == moves && Some(lives) == life)
+/// Whether a member that was told under this name is that life. Where one of the two speaks as a
+/// classic peer, there are no names.
+fn is_life(life: Incarnation, told: Option<Incarnation>, classic: bool) -> bool {
+    told.map_or(classic, |told| told == life)
+}
+
+/// Whether who is at a place is the member that was told, at the address after so many moves.
+fn is_it(
+    there: Option<(u8, Incarnation)>,
+    moves: u8,
+    told: Option<Incarnation>,
+    classic: bool,
+) -> bool {
+    there.is_some_and(|(there, life)| there == moves && is_life(life, told, classic))
 }
 
 impl Check for Membership {
@@ -175,7 +199,7 @@ impl Check for Membership {
                 return self.on_event(node, now, event);
             }
             Fact::Handed { node, now, handed, .. } if handed.genuine => {
-                if let Meaning::Join(Some(life)) | Meaning::Heartbeat(Some(life)) = handed.meaning {
+                if let Meaning::Join(life) | Meaning::Heartbeat(life) = handed.meaning {
                     self.on_heard(node, now, handed.from, life);
                 }
             }
@@ -196,8 +220,9 @@ fn differences<'a>(
     let mut too_many = Vec::new();
     for member in host.members() {
         let there = place_of(member.addr).filter(|(place, moves)| {
-            let there = hosts.get(place.index()).and_then(Host::present);
-            *place != host.place() && is_it(there, *moves, member.incarnation)
+            let Some(other) = hosts.get(place.index()) else { return false };
+            let classic = host.classic || other.classic;
+            *place != host.place() && is_it(other.present(), *moves, member.incarnation, classic)
         });
         match there {
             Some((place, _)) => missing[place.index()] = false,
@@ -253,7 +278,7 @@ mod tests {
     }
 
     fn membership() -> Membership {
-        let mut membership = Membership::new(2, Duration::from_secs(3));
+        let mut membership = Membership::new(&Plan::new(2));
         membership.observe(&started(A, 1)).expect("a start");
         membership.observe(&started(B, 2)).expect("a start");
         membership
@@ -275,6 +300,7 @@ mod tests {
         membership.observe(&joined(0, 2)).expect("the first");
         let handed = Handed {
             from: address_of(B, 0),
+            len: 17,
             meaning: Meaning::Heartbeat(Some(life(2))),
             genuine: true,
             running: true,

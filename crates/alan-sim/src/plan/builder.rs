@@ -69,7 +69,10 @@ impl Plan {
             }
             Event::Pause { lasts, .. }
             | Event::Cut { lasts, .. }
-            | Event::Weather { lasts, .. } => *lasts,
+            | Event::Weather { lasts, .. }
+            | Event::Flood { lasts, .. } => *lasts,
+            // The last that he has seen arrives so much later.
+            Event::Repeat { repeat, lasts } => *lasts + repeat.within,
             _ => Duration::ZERO,
         };
         self.calm = self.calm.max(at + lasts + Duration::from_secs(2));

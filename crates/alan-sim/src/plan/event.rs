@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::attack::{Claim, Flood, Repeat};
 use super::network::Weather;
 use crate::place::Place;
 
@@ -207,6 +208,40 @@ pub enum Event {
         to: Place,
         /// The latest so many.
         count: u16,
+    },
+    /// Somebody who sees every datagram that nodes send sends each again.
+    Repeat {
+        /// How.
+        repeat: Repeat,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// Somebody sends a node control messages in another node's name.
+    Claim {
+        /// Whom they are sent to.
+        to: Place,
+        /// What they say.
+        claim: Claim,
+        /// How many.
+        count: u16,
+    },
+    /// Somebody sends a node a great many datagrams.
+    Flood {
+        /// Which node.
+        to: Place,
+        /// What.
+        what: Flood,
+        /// How many a second.
+        per_second: u32,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// The wall clock of a machine is set forward or, negative, back.
+    StepWallClock {
+        /// Where.
+        node: Place,
+        /// By how much, in microseconds.
+        micros: i64,
     },
 }
 

@@ -142,8 +142,8 @@ pub(super) const FORGERIES: Scenario = about_membership(
     },
 );
 
-pub(super) const REPLAY: Scenario = about_membership(
-    "replay",
+pub(super) const REPEATS: Scenario = about_membership(
+    "repeats",
     "somebody sends again what nodes were sent before, former lives' datagrams among it",
     |draws, variant| {
         let mut plan = cluster(draws, variant, 3);

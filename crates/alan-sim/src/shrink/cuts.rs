@@ -64,7 +64,8 @@ impl Shrinker {
                     .map(|start| NodePlan { start, ..NodePlan::default() })
                     .collect();
             },
-            |plan| plan.cluster.sealed = false,
+            // Without a key nothing is promised against who repeats what he has seen.
+            |plan| plan.cluster.sealed &= plan.attacked,
         ];
         let single: [fn(&mut Plan); 9] = [
             |plan| plan.weather.lost = PerMille(0),

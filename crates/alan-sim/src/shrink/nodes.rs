@@ -37,19 +37,22 @@ fn keep(event: &mut Event, gone: Place) -> bool {
         | Event::CancelRequest { node }
         | Event::Leave { node, .. }
         | Event::Crash { node, .. }
-        | Event::Pause { node, .. } => place(node, gone),
+        | Event::Pause { node, .. }
+        | Event::StepWallClock { node, .. } => place(node, gone),
         Event::Send { node, to } | Event::Request { node, to, .. } => {
             place(node, gone) && place(to, gone)
         }
-        Event::Strangers { to, .. } | Event::Forge { to, .. } | Event::Replay { to, .. } => {
-            place(to, gone)
-        }
+        Event::Strangers { to, .. }
+        | Event::Forge { to, .. }
+        | Event::Replay { to, .. }
+        | Event::Flood { to, .. } => place(to, gone),
+        Event::Claim { to, claim, .. } => place(to, gone) && place(&mut claim.whose, gone),
         Event::Discovery { node, knows } => {
             forget(knows, gone);
             place(node, gone)
         }
         Event::Cut { cut, .. } => keep_cut(cut, gone),
-        Event::Weather { .. } => true,
+        Event::Weather { .. } | Event::Repeat { .. } => true,
     }
 }
 

@@ -84,9 +84,11 @@ fn times(entry: &mut Entry) -> Vec<&mut Duration> {
         Event::Leave { back, .. } | Event::Crash { back, .. } => {
             back.as_mut().map(|back| &mut back.after).into_iter().collect()
         }
-        Event::Pause { lasts, .. } | Event::Cut { lasts, .. } | Event::Weather { lasts, .. } => {
-            vec![lasts]
-        }
+        Event::Pause { lasts, .. }
+        | Event::Cut { lasts, .. }
+        | Event::Weather { lasts, .. }
+        | Event::Flood { lasts, .. } => vec![lasts],
+        Event::Repeat { repeat, lasts } => vec![lasts, &mut repeat.within],
         Event::Cancel { .. }
         | Event::Unlock { .. }
         | Event::Send { .. }
@@ -95,7 +97,9 @@ fn times(entry: &mut Entry) -> Vec<&mut Duration> {
         | Event::Discovery { .. }
         | Event::Strangers { .. }
         | Event::Forge { .. }
-        | Event::Replay { .. } => Vec::new(),
+        | Event::Replay { .. }
+        | Event::Claim { .. }
+        | Event::StepWallClock { .. } => Vec::new(),
     };
     times.push(&mut entry.at);
     times

@@ -34,7 +34,9 @@ impl Topic {
             breach => match breach.invariant() {
                 Invariant::Exclusion | Invariant::Order => Self::Locks(None),
                 Invariant::Membership => Self::Membership,
-                Invariant::Secrecy => Self::Everything,
+                Invariant::Secrecy | Invariant::Freshness | Invariant::Amplification => {
+                    Self::Everything
+                }
                 _ => Self::Users,
             },
         }
@@ -133,7 +135,10 @@ pub(super) fn places(breach: &Breach) -> Vec<Place> {
         | Breach::Misdelivered { node, .. }
         | Breach::NotDelivered { node, .. }
         | Breach::OverLimit { node, .. }
-        | Breach::Reacted { node, .. } => vec![*node],
+        | Breach::Reacted { node, .. }
+        | Breach::NotFresh { node, .. }
+        | Breach::WithoutCause { node, .. }
+        | Breach::Amplified { node, .. } => vec![*node],
         Breach::CheckersDisagree { .. } => Vec::new(),
     }
 }

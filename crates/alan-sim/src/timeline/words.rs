@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::plan::{
-    Entry, Event, FirstToRun, Forgery, Knows, Locks, Name, NodePlan, Plan, Return, Weather,
+    Claim, Disguise, Entry, Event, FirstToRun, Flood, Forgery, Knows, Locks, Name, NodePlan, Plan,
+    Repeat, Return, Target, Weather, Word,
 };
 
 /// Shows a plan: one line each for the cluster, the network, what differs between the nodes, and
@@ -24,6 +25,7 @@ impl fmt::Display for InWords<'_, Plan> {
         }
         write!(f, ", {} locks", InWords(&cluster.locks))?;
         f.write_str(if cluster.sealed { ", sealed" } else { "" })?;
+        f.write_str(if plan.attacked { ", attacked" } else { "" })?;
         writeln!(
             f,
             "; heartbeats every {:?}, dead after {:?} of silence",
@@ -84,7 +86,8 @@ impl fmt::Display for InWords<'_, Weather> {
 
 impl fmt::Display for InWords<'_, NodePlan> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NodePlan { start, knows, clock_rate, lag, socket, answers_after } = self.0;
+        let NodePlan { start, knows, clock_rate, lag, socket, answers_after, .. } = self.0;
+        let NodePlan { wall_offset, classic, .. } = self.0;
         let usual = NodePlan::default();
         write!(f, "starts at {start:?}")?;
         if *knows != usual.knows {
@@ -92,6 +95,12 @@ impl fmt::Display for InWords<'_, NodePlan> {
         }
         if *clock_rate != 0 {
             write!(f, ", clock {clock_rate:+} ppm")?;
+        }
+        if *wall_offset != 0 {
+            write!(f, ", wall clock {wall_offset:+} µs")?;
+        }
+        if *classic {
+            f.write_str(", classic")?;
         }
         if *lag != usual.lag {
             write!(f, ", driver up to {lag:?} late")?;
@@ -188,7 +197,55 @@ impl fmt::Display for InWords<'_, Event> {
             Event::Replay { to, count } => {
                 write!(f, "somebody sends {to} again the latest {count} datagrams")
             }
+            Event::Repeat { repeat, lasts } => {
+                write!(f, "for {lasts:?} somebody sends {}", InWords(repeat))
+            }
+            Event::Claim { to, claim, count } => {
+                write!(f, "somebody sends {to} {count} times {}", InWords(claim))
+            }
+            Event::Flood { to, what, per_second, lasts } => {
+                let what = match what {
+                    Flood::Joins => "JOINs",
+                    Flood::ClassicJoins => "classic JOINs",
+                    Flood::Noise => "datagrams of noise",
+                };
+                write!(f, "for {lasts:?} strangers send {to} {per_second} {what} a second")
+            }
+            Event::StepWallClock { node, micros } => {
+                write!(f, "the wall clock of {node} steps by {micros:+} µs")
+            }
         }
+    }
+}
+
+impl fmt::Display for InWords<'_, Repeat> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Repeat { from, to, within } = self.0;
+        let to = match to {
+            Target::Receiver => "to its receiver",
+            Target::Sender => "to its sender",
+            Target::AnyNode => "to any node",
+        };
+        let from = match from {
+            Disguise::Sender => "its sender",
+            Disguise::Receiver => "its receiver",
+            Disguise::AnyNode => "any node",
+            Disguise::Stranger => "a stranger",
+        };
+        write!(f, "each datagram again {to}, as if from {from}, up to {within:?} later")
+    }
+}
+
+impl fmt::Display for InWords<'_, Claim> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Claim { whose, says, with_life } = self.0;
+        let says = match says {
+            Word::Join => "JOIN",
+            Word::Heartbeat => "HEARTBEAT",
+            Word::Leave => "LEAVE",
+        };
+        let life = if *with_life { "of a life that never was" } else { "without a life" };
+        write!(f, "{says} {life} in the name of {whose}")
     }
 }
 

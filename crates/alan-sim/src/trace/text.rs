@@ -76,6 +76,9 @@ impl fmt::Display for Occurrence {
             }
             Self::Cut { number, cut } => write!(f, "cut {number}: {cut}"),
             Self::Healed { number } => write!(f, "cut {number} heals"),
+            Self::WallClockStepped { node, micros, shows } => {
+                write!(f, "the wall clock of {node} steps by {micros:+} µs to {shows}")
+            }
             Self::WeatherChanged => f.write_str("the network changes"),
             Self::Calm => f.write_str("the faults end"),
             Self::Discovered { node, named } => {

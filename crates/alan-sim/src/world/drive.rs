@@ -1,7 +1,7 @@
 //! A machine's driver: hands in what has arrived, lets the node judge the time only after that,
 //! and carries out what the node wants done, in order.
 
-use alan_proto::{Action, Delivery, LockEvent, LockId, RequestEvent};
+use alan_proto::{Action, Delivery, LeaveReason, LockEvent, LockId, PeerEvent, RequestEvent};
 
 use super::World;
 use super::flights::{Flight, Origin};
@@ -9,7 +9,7 @@ use super::user::TaskKind;
 use crate::check::{Delivered, DeliveredKind, Face, Fact, Handed};
 use crate::host::{SimNode, State};
 use crate::payload::Tag;
-use crate::place::Place;
+use crate::place::{Place, place_of};
 use crate::plan::Key;
 use crate::queue::Due;
 use crate::time::Moment;
@@ -59,6 +59,7 @@ impl World<'_> {
         let receiver = host.node.as_mut().expect("a datagram arrives where somebody is");
         let unwanted = flight.origin == Origin::Untrusted && self.secret.is_some() && running;
         let before = unwanted.then(|| face(receiver));
+        let len = flight.bytes.len();
         let delivery = receiver.handle_datagram(now, flight.from, &mut flight.bytes);
         let delivered = delivery.as_ref().map(summary);
         self.stats.delivered += 1;
@@ -68,7 +69,7 @@ impl World<'_> {
             self.note(Occurrence::Delivered { datagram, node, meaning });
         }
         let genuine = origin == Origin::Node;
-        let handed = Handed { from, meaning, genuine, running, delivered };
+        let handed = Handed { from, len, meaning, genuine, running, delivered };
         self.observe(&Fact::Handed { node, now, handed });
         if let Some(delivered) = delivered {
             self.receive(node, delivered);
@@ -155,6 +156,7 @@ impl World<'_> {
             self.note(Occurrence::Told { node, action, key });
         }
         match action {
+            Action::Peer(event) => self.on_peer_event(event),
             Action::Lock(event) => self.on_lock_event(node, event),
             Action::Request(event) => {
                 if let Some(request) = finished(event) {
@@ -164,6 +166,17 @@ impl World<'_> {
             _ => {}
         }
         self.observe(&Fact::Told { node, now, action, key });
+    }
+
+    fn on_peer_event(&mut self, event: PeerEvent) {
+        self.meter.on_event(self.now, event);
+        if let PeerEvent::Left { peer, why: LeaveReason::Silent } = event
+            && let Some((place, moves)) = place_of(peer)
+            && let Some(peer) = self.hosts.get(place.index())
+            && (peer.state, peer.moves) == (State::Running, moves)
+        {
+            self.stats.false_deaths += 1;
+        }
     }
 
     fn on_lock_event(&mut self, node: Place, event: LockEvent) {

@@ -3,20 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::Incarnation;
-use alan_proto::envelope::{AnyEnvelope, Key as Secret};
-use alan_proto::wire::{Control, Message, SessionBlock};
-use rand_core::Rng;
-
-use super::flights::{Origin, Recorded};
+use super::World;
 use super::user::TaskKind;
-use super::{World, sealed};
 use crate::check::Fact;
 use crate::host::State;
-use crate::place::{PORT, Place, dead, stranger};
-use crate::plan::{Cut, Event, FirstToRun, Forgery, Knows, Name, Return, Weather};
+use crate::place::{Place, dead};
+use crate::plan::{Cut, Event, FirstToRun, Knows, Name, Return, Weather};
 use crate::queue::Due;
-use crate::trace::{Meaning, Occurrence};
+use crate::trace::Occurrence;
 
 impl World<'_> {
     /// An entry of the schedule is due: a fault happens at once; what a user does is his to do.
@@ -34,14 +28,12 @@ impl World<'_> {
             Event::Cut { cut, lasts } => self.cut(number, cut, lasts),
             Event::Weather { weather, lasts } => self.change_weather(weather, lasts),
             Event::Discovery { node, knows } => self.hosts[node.index()].knows = knows,
-            Event::Strangers { to, first, count } => self.send_strangers(to, first, count),
-            Event::Forge { to, what, count } => self.forge(to, what, count),
-            Event::Replay { to, count } => self.replay(to, count),
-            _ => unreachable!("what users do was dealt with"),
+            Event::StepWallClock { node, micros } => self.step_wall_clock(node, micros),
+            attack => self.attack(number, &attack),
         }
     }
 
-    fn crash(&mut self, node: Place, back: Option<Return>) {
+    pub(super) fn crash(&mut self, node: Place, back: Option<Return>) {
         if self.hosts[node.index()].node.is_some() {
             self.hosts[node.index()].back = back;
             self.end(node, true);
@@ -96,6 +88,13 @@ impl World<'_> {
         self.drive(node);
     }
 
+    fn step_wall_clock(&mut self, node: Place, micros: i64) {
+        let host = &mut self.hosts[node.index()];
+        host.wall.step(micros);
+        let shows = host.wall_at(self.now);
+        self.note(Occurrence::WallClockStepped { node, micros, shows });
+    }
+
     fn cut(&mut self, number: u32, cut: Cut, lasts: Duration) {
         self.network.cut(number, cut.clone());
         self.queue.push(self.now + lasts, Due::Heal(number));
@@ -132,6 +131,7 @@ impl World<'_> {
         }
         let weather = self.network.weather().without_faults();
         self.network.set_weather(weather);
+        self.repeaters.clear();
         for place in self.plan.places() {
             self.resume(place);
         }
@@ -168,66 +168,6 @@ impl World<'_> {
             Name::Node(place) => self.hosts[place.index()].address(),
             Name::First(place) => crate::place::address_of(place, 0),
             Name::Dead(number) => dead(number),
-        }
-    }
-
-    fn send_strangers(&mut self, to: Place, first: u16, count: u16) {
-        let to = self.hosts[to.index()].address();
-        for number in (0..count).map(|more| first.wrapping_add(more)) {
-            let (bytes, meaning) = self.foreign_join(self.secret.clone().as_ref());
-            let from = stranger(number);
-            self.inject(self.now, Origin::Stranger, Recorded { from, to, bytes, meaning });
-        }
-    }
-
-    /// A JOIN of a life that nobody knows.
-    fn foreign_join(&mut self, key: Option<&Secret>) -> (Vec<u8>, Meaning) {
-        let incarnation = Incarnation::new(self.attacker.next_u64() | 1).expect("odd");
-        let block = Some(SessionBlock::new(incarnation));
-        let message = Message::Join(Control { port: PORT, block });
-        let mut envelope = AnyEnvelope::new(key);
-        let datagram = sealed(&mut envelope, &mut self.attacker, &message);
-        (datagram, Meaning::Join(Some(incarnation)))
-    }
-
-    fn forge(&mut self, to: Place, what: Forgery, count: u16) {
-        let to = self.hosts[to.index()].address();
-        for number in 0..count {
-            let (bytes, meaning) = match what {
-                Forgery::Noise => {
-                    let len = 1 + usize::from(self.attacker.next_u32().to_be_bytes()[0]);
-                    let mut bytes = vec![0; len];
-                    self.attacker.fill_bytes(&mut bytes);
-                    let meaning = Meaning::of(&bytes);
-                    (bytes, meaning)
-                }
-                Forgery::OtherKey => {
-                    let other = Secret::from_bytes(&[0xa5; Secret::LEN]).expect("32 bytes");
-                    self.foreign_join(Some(&other))
-                }
-                Forgery::ClearText => self.foreign_join(None),
-            };
-            let nodes = self.hosts.len();
-            // Half of them claim to come from a node.
-            let from = match usize::from(number) {
-                odd if odd % 2 == 1 => self.hosts[odd % nodes].address(),
-                _ => stranger(number),
-            };
-            self.inject(self.now, Origin::Untrusted, Recorded { from, to, bytes, meaning });
-        }
-    }
-
-    /// The latest datagrams to a node are sent to it again.
-    fn replay(&mut self, to: Place, count: u16) {
-        let to = self.hosts[to.index()].address();
-        let Some(recorded) = &self.recorded else { return };
-        let to_it = recorded.iter().rev().filter(|recorded| recorded.to == to);
-        let again: Vec<Recorded> = to_it
-            .take(count.into())
-            .map(|recorded| Recorded { bytes: recorded.bytes.clone(), ..*recorded })
-            .collect();
-        for recorded in again.into_iter().rev() {
-            self.inject(self.now, Origin::Stranger, recorded);
         }
     }
 }

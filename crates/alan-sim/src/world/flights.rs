@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use alan_proto::envelope::Envelope;
+use alan_proto::envelope::{AnyEnvelope, Envelope};
+use alan_proto::wire::{Control, Message};
 
-use super::{RECORDED, World};
+use super::{RECORDED, World, sealed};
+use crate::check::Fact;
 use crate::network::Fate;
 use crate::place::{Place, place_of};
 use crate::queue::Due;
@@ -74,15 +76,28 @@ impl Flights {
     }
 
     pub(super) fn recycle(&mut self, flight: Flight) {
-        self.buffers.push(flight.bytes);
+        // Attackers bring buffers of their own: no more are kept than were ever under way at once.
+        if self.buffers.len() < self.slots.len() {
+            self.buffers.push(flight.bytes);
+        }
     }
 }
 
 impl World<'_> {
     /// A node sends a datagram.
     pub(super) fn transmit(&mut self, from: Place, to: SocketAddr, bytes: &[u8]) {
+        let host = &self.hosts[from.index()];
+        let source = host.address();
+        if host.classic && to != source {
+            let classic = self.as_classic(bytes);
+            return self.put_on_the_wire(from, source, to, &classic);
+        }
+        self.put_on_the_wire(from, source, to, bytes);
+    }
+
+    fn put_on_the_wire(&mut self, from: Place, source: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         self.stats.sent += 1;
-        let source = self.hosts[from.index()].address();
+        self.stats.bytes += bytes.len() as u64;
         let meaning = self.meaning(bytes);
         let id = self.next_id();
         if !self.trace.is_off() {
@@ -90,9 +105,13 @@ impl World<'_> {
         }
         let target = place_of(to).filter(|(place, _)| place.index() < self.hosts.len());
         let Some((place, _)) = target else {
+            self.observe(&Fact::SentToStranger { node: from, to, len: bytes.len() });
             return self.lose(id, Loss::NobodyThere);
         };
         self.record(source, to, bytes, meaning);
+        if !self.repeaters.is_empty() {
+            self.repeat(source, to, bytes, meaning);
+        }
         let (at, flipped, again) = match self.network.judge(self.now, from, place, bytes.len()) {
             Fate::Lost(why) => return self.lose(id, why),
             Fate::Arrives { at, flipped, again } => (at, flipped, again),
@@ -113,6 +132,23 @@ impl World<'_> {
             let origin = Origin::Node;
             self.fly(at, Flight { id: copy, from: source, to, bytes, meaning, origin });
         }
+    }
+
+    /// The datagram as the Go library would have sent it: a control message names no life. What a
+    /// node sends to itself is left as it is, because that is how it knows itself.
+    fn as_classic(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut copy = bytes.to_vec();
+        let mut envelope = AnyEnvelope::new(self.secret.as_ref());
+        let Ok(message) = envelope.open(&mut copy) else { return bytes.to_vec() };
+        let classic = match Message::decode(message) {
+            Ok(Message::Join(control)) => Message::Join(Control { block: None, ..control }),
+            Ok(Message::Leave(control)) => Message::Leave(Control { block: None, ..control }),
+            Ok(Message::Heartbeat(control)) => {
+                Message::Heartbeat(Control { block: None, ..control })
+            }
+            _ => return bytes.to_vec(),
+        };
+        sealed(&mut envelope, &mut self.attacker, &classic)
     }
 
     /// Somebody who is no node sends a datagram, or one that was sent before.

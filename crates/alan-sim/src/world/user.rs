@@ -287,6 +287,9 @@ impl World<'_> {
     pub(super) fn receive(&mut self, node: Place, delivered: Delivered) {
         let Delivered { from, tag, kind } = delivered;
         self.stats.received += 1;
+        if tag.is_some() {
+            self.meter.on_message();
+        }
         if !self.trace.is_off() {
             self.note(Occurrence::Received { node, from, tag });
         }
