@@ -4,12 +4,15 @@ mod starting;
 mod discovery;
 mod crowds;
 mod leaving;
+mod members;
+mod lateness;
 mod events;
 mod stalls;
 mod messages;
 mod handlers;
 mod queues;
 mod requests;
+mod losses;
 mod quorum;
 mod locks;
 mod cancellation;
@@ -82,6 +85,17 @@ promises! {
         operations_that_wait_when_the_node_leaves_end_with_closed notices ForgetQuorumWaiters,
         a_restart_at_the_same_address_is_a_left_and_a_joined notices SilentSwap,
     }
+    members {
+        names_and_round_trip_times_of_members_are_known notices HideNames,
+        changed_metadata_is_told_and_known notices HideUpdates,
+        a_member_that_is_configured_otherwise_is_told notices HideMismatches,
+        an_observer_does_everything_and_counts_for_no_quorum notices CountObservers,
+        nodes_with_and_without_sessions_share_a_cluster notices RefuseClassic,
+        where_nodes_without_sessions_are_refused_they_are_no_members notices ServeClassic,
+    }
+    lateness {
+        who_was_heard_while_the_loop_stood_still_is_not_taken_for_dead notices JudgeUnheard,
+    }
     events {
         joins_leaves_and_silence_are_told_in_order_and_once notices TellSilenceTwice,
         callbacks_tell_of_joins_and_leaves_also_of_those_that_were_here_before notices CallTwice,
@@ -119,6 +133,12 @@ promises! {
         at_the_deadline_the_replies_so_far_are_returned_and_the_missing_named notices HideLate,
         a_departing_peer_is_taken_off_the_list notices HideDeparted,
     }
+    losses {
+        a_request_that_is_lost_is_sent_again_and_handled_once notices NeverAskAgain,
+        an_answer_that_is_lost_is_given_again_and_nothing_is_done_twice notices ForgetAnswers,
+        an_answer_that_is_lost_and_not_kept_is_an_error notices TimeoutForGone,
+        a_request_that_finds_no_reader_is_refused_at_once notices IgnoreRefused,
+    }
     quorum {
         without_a_cluster_size_there_is_always_enough notices QuorumOfOne,
         operations_that_need_the_quorum_wait_for_it_and_then_go_on notices SleepThroughQuorum,
@@ -144,19 +164,31 @@ promises! {
         nodes_with_the_same_key_talk_and_lock notices DenySeal,
         datagrams_that_do_not_open_are_counted_and_warned_of_with_their_source notices HideWarnings,
         a_key_that_is_switched_off_leaves_the_cluster_in_plain_text notices SealAnyway,
+        the_key_of_a_cluster_at_work_can_be_changed notices IgnoreNewKeys,
     }
 }
 
 /// Rows that no fault of the driver can tell apart, and why. Each fails with the others.
-pub(crate) const INSEPARABLE: [(&str, &[&str], &str); 1] = [(
-    "TrustSilence",
-    &[
-        "joins_leaves_and_silence_are_told_in_order_and_once",
-        "a_request_ends_at_once_when_the_peer_leaves_or_dies",
-        "the_lock_of_a_dead_holder_frees_itself",
-    ],
-    "a death is noticed in one place, and all that follows from it needs that",
-)];
+pub(crate) const INSEPARABLE: [(&str, &[&str], &str); 2] = [
+    (
+        "TrustSilence",
+        &[
+            "joins_leaves_and_silence_are_told_in_order_and_once",
+            "a_request_ends_at_once_when_the_peer_leaves_or_dies",
+            "the_lock_of_a_dead_holder_frees_itself",
+        ],
+        "a death is noticed in one place, and all that follows from it needs that",
+    ),
+    (
+        "NeverAskAgain",
+        &[
+            "a_request_that_is_lost_is_sent_again_and_handled_once",
+            "an_answer_that_is_lost_is_given_again_and_nothing_is_done_twice",
+            "an_answer_that_is_lost_and_not_kept_is_an_error",
+        ],
+        "whether a request or its answer got lost, it is found out by asking again",
+    ),
+];
 
 /// The columns of the table, each with its promises.
 pub(crate) fn columns() -> Vec<(Column, Vec<Promise>)> {

@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod namespace;
+pub mod relay;
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Mutex;

@@ -152,6 +152,9 @@ impl Driver {
                     break;
                 }
             }
+            if fault!(JudgeUnheard) {
+                break;
+            }
         }
         self.more = true;
         Ok(())
@@ -167,8 +170,8 @@ impl Driver {
     pub fn advance(&mut self) -> Turn {
         if let Some(due) = self.engine.due() {
             let reading = if due.judges { Reading::ToJudge } else { Reading::ToDeliver };
-            let _is_empty = self.read(reading).is_err();
-            if self.more && self.backlog < self.kernel_buffer {
+            let _is_empty = fault!(JudgeUnheard) || self.read(reading).is_err();
+            if self.more && self.backlog < self.kernel_buffer && !fault!(JudgeUnheard) {
                 return Turn::Again;
             }
             self.backlog = 0;

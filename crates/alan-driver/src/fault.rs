@@ -93,6 +93,20 @@ faults! {
     LeftOvertakes,
     /// A subscriber is not told that it lags.
     HideLag,
+    /// What others call themselves is not known.
+    HideNames,
+    /// A change of a name or of metadata is not told.
+    HideUpdates,
+    /// A member that is configured otherwise is not told of.
+    HideMismatches,
+    /// An observer counts like others.
+    CountObservers,
+    /// Nodes without sessions are refused although they may be served.
+    RefuseClassic,
+    /// Nodes without sessions are served although they are to be refused.
+    ServeClassic,
+    /// Silence is judged before what has arrived is read, and as if that were on time.
+    JudgeUnheard,
     /// A broadcast goes to one member.
     BroadcastToOne,
     /// Messages of strangers are refused.
@@ -121,8 +135,10 @@ faults! {
     NeverAskAgain,
     /// An answer that was given is known no more.
     ForgetAnswers,
-    /// A node goes on with the keys that it was started with.
-    IgnoreNewKeys,
+    /// A request whose answer is gone says that it has timed out.
+    TimeoutForGone,
+    /// A request that finds no room is left to its deadline.
+    IgnoreRefused,
     /// Where more than 40 requests wait, a reply goes to any of them.
     MixUpRepliesInACrowd,
     /// A request that has timed out says that the node has left.
@@ -175,6 +191,8 @@ faults! {
     HideWarnings,
     /// A key that is switched off is used.
     SealAnyway,
+    /// A node goes on with the keys that it was started with.
+    IgnoreNewKeys,
 }
 
 impl Fault {
@@ -194,6 +212,8 @@ pub(crate) fn action(action: Action) -> Option<Action> {
         Action::Peer(PeerEvent::Left { why: LeaveReason::Restarted, .. }) if fault!(SilentSwap) => {
             None
         }
+        Action::Peer(PeerEvent::Updated { .. }) if fault!(HideUpdates) => None,
+        Action::Peer(PeerEvent::ConfigMismatch { .. }) if fault!(HideMismatches) => None,
         Action::Lock(Failed { lock, why: LockFailure::NoQuorum { .. } })
             if fault!(TimeoutForNoQuorum) =>
         {
@@ -256,6 +276,9 @@ pub(crate) fn reply(reply: Result<Bytes, RequestError>) -> Result<Bytes, Request
     match reply {
         Err(RequestError::Timeout) if fault!(ClosedForTimeout) => Err(Closed.into()),
         Err(RequestError::PeerDisconnected { .. }) if fault!(TimeoutForDisconnected) => {
+            Err(RequestError::Timeout)
+        }
+        Err(RequestError::ResponseGone { .. }) if fault!(TimeoutForGone) => {
             Err(RequestError::Timeout)
         }
         reply => reply,

@@ -40,7 +40,7 @@ impl Peer {
         Self {
             addr: info.addr,
             aliases: node.aliases(info.addr).to_vec(),
-            name: name.to_owned(),
+            name: if fault!(HideNames) { String::new() } else { name.to_owned() },
             metadata: Bytes::copy_from_slice(metadata),
             incarnation: info.incarnation,
             round_trip: info.round_trip,

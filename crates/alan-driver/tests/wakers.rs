@@ -2,6 +2,7 @@
 
 mod by_hand;
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
@@ -50,7 +51,10 @@ fn cancel<F: IntoFuture>(node: &Node<ByHand>, future: F) {
 fn ends(test: impl FnOnce(Bench, SocketAddr) + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let thread = thread::spawn(move || {
+        // A source that has no answer yet, so that the node is not ready.
+        let (_answer, question) = mpsc::channel::<Vec<SocketAddr>>();
         let bench = Bench::with(|builder| {
+            let builder = builder.discover(move || question.recv().map_err(io::Error::other));
             let builder = builder.cluster_size(3).queue_size(1).queue_full(QueueFull::Block);
             builder.heartbeat_interval(PATIENCE).heartbeat_timeout(2 * PATIENCE)
         });

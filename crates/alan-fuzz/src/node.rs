@@ -2,6 +2,7 @@
 //! and times, forwards and backwards, fetched at once or not for long. Twice, with the same result.
 
 mod step;
+mod lives;
 mod bench;
 
 use bench::Bench;

@@ -5,6 +5,7 @@
 //!
 //! - **Secrecy**: what was altered or invented is rejected and changes nothing.
 //! - **Authenticity**: what is delivered was sent, and a response is the reply to that request.
+//! - **Once**: what goes from a member to a member is delivered at most once to each of its lives.
 //! - **Nonces** never repeat.
 //! - **Exclusion**: two nodes that have been members of each other since before they asked don't
 //!   hold the same key.

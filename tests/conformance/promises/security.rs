@@ -1,6 +1,9 @@
 //! Keys: the same, different, and off. Each of these says itself who has which.
 
-use alan_driver::{Event, Rejection, Warning};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alan_driver::{Event, Keyring, Rejection, Warning};
 use alan_workspace::loopback_addresses;
 
 use crate::adapter::Adapter;
@@ -84,4 +87,75 @@ pub(crate) async fn a_key_that_is_switched_off_leaves_the_cluster_in_plain_text<
     assert!(!ready.is_secure());
     stage.wait_for_peers(&ready, 1).await;
     stage.wait_for_peers(&plain, 1).await;
+}
+
+/// Keeps asking a node until told to stop, and gives how often it was answered.
+async fn load<A: Adapter>(
+    asker: Node<A>,
+    asked: std::net::SocketAddr,
+    stop: Arc<AtomicBool>,
+) -> u32 {
+    let mut answered = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let reply = asker.request(asked, b"?").await;
+        assert_eq!(reply.expect("it is served"), "?");
+        answered += 1;
+    }
+    answered
+}
+
+/// Every node asks every other: what it sent before has been read.
+async fn settle<A: Adapter>(nodes: &[Node<A>]) {
+    for node in nodes {
+        let replies = eventually("the replies", node.request_all(b"!")).await;
+        assert_eq!(replies.expect("no quorum is needed").replies.len(), nodes.len() - 1);
+    }
+}
+
+pub(crate) async fn the_key_of_a_cluster_at_work_can_be_changed<A: Adapter>(stage: Stage<A>) {
+    let addresses = loopback_addresses(5);
+    let node = |own: usize, byte| {
+        Node::<A>::builder().peers(&addresses).bind(addresses[own]).key(key(byte))
+    };
+    let mut nodes = Vec::new();
+    for own in 0..3 {
+        nodes.push(stage.start(node(own, 1)).await);
+    }
+    let mut events = Vec::new();
+    for node in &nodes {
+        stage.wait_for_peers(node, 2).await;
+        stage.echo(node);
+        events.push(node.events());
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let loads: Vec<_> = (0..3)
+        .map(|from| {
+            let (asker, asked) = (nodes[from].clone(), addr(&nodes[(from + 1) % 3]));
+            stage.spawn(load::<A>(asker, asked, Arc::clone(&stop)))
+        })
+        .collect();
+
+    let ring = |seals, also| Keyring::new(key(seals)).with_opening(key(also)).expect("two keys");
+    for keyring in [ring(1, 2), ring(2, 1), Keyring::new(key(2))] {
+        for node in &nodes {
+            node.rotate_keys(keyring.clone()).expect("it seals");
+        }
+        settle::<A>(&nodes).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for load in loads {
+        assert!(eventually("the last reply", load).await > 0);
+    }
+    for (node, events) in nodes.iter().zip(&mut events) {
+        assert_eq!(node.stats().protocol.rejected(Rejection::Unopened), 0);
+        while let Some(event) = now(events.recv()) {
+            assert!(matches!(event, Some(Event::Joined { .. })), "{event:?}");
+        }
+    }
+
+    // Who comes now needs the new key.
+    let late = stage.start(node(3, 1)).await;
+    let newcomer = stage.start(node(4, 2)).await;
+    stage.wait_for_peers(&newcomer, 3).await;
+    assert_eq!(late.peer_count(), 0);
 }

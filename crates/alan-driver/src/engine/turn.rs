@@ -143,6 +143,13 @@ impl Engine {
     pub(crate) fn handle_timeout(&self, due: Due) {
         self.command(|core, _, wakes| {
             self.retry_control(core);
+            while fault!(JudgeUnheard)
+                && let Some(at) = core.node.poll_timeout().map(|deadline| deadline.at)
+                && at < due.now
+            {
+                core.node.handle_timeout(at);
+                self.carry_out(core, wakes);
+            }
             core.node.handle_timeout(due.now);
             core.quorum.wake_due(due.now, wakes);
         });

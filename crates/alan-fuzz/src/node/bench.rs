@@ -4,13 +4,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::envelope::{AnyEnvelope, Envelope, Key};
+use alan_proto::envelope::{AnyEnvelope, Key};
 use alan_proto::lock::Repairs;
-use alan_proto::wire::{Control, LockMessage, LockMessageKind, Message, SessionBlock};
-use alan_proto::{Action, Config, Delivery, Incarnation, Instant, LockId, Node, RequestId};
+use alan_proto::wire::{
+    Control, LockMessage, LockMessageKind, Message, Settings, SessionBlock, Times, View,
+};
+use alan_proto::{Action, Config, Delivery, HybridTime, Instant, LockId, Node, RequestId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
+use super::lives::{Lives, control, control_message, encode, manner};
 use super::{Step, Words};
 use crate::input::{ADDRESSES, KEYS, address};
 use crate::watch::Watch;
@@ -23,9 +26,9 @@ const GOODBYES: usize = 3;
 
 pub(super) struct Bench {
     node: Node<AnyEnvelope, ChaCha8Rng>,
+    sealed: bool,
     /// The same key in other hands.
-    peer: AnyEnvelope,
-    peer_rng: ChaCha8Rng,
+    lives: Lives,
     watch: Watch,
     now: Instant,
     /// Steps during which nothing is fetched.
@@ -44,11 +47,12 @@ impl Bench {
         let envelope = || AnyEnvelope::new((kind & 1 != 0).then_some(&key));
         let now = Instant::from_millis(1_000);
         let rng = ChaCha8Rng::seed_from_u64(1);
-        let node = Node::new(config(kind, sizes), envelope(), rng, now).expect("it is valid");
+        let wall = HybridTime::from_micros(1);
+        let node = Node::new(config(kind, sizes), envelope(), rng, now, wall);
         let mut bench = Self {
-            node,
-            peer: envelope(),
-            peer_rng: ChaCha8Rng::seed_from_u64(2),
+            node: node.expect("it is valid"),
+            sealed: kind & 1 != 0,
+            lives: Lives::new(envelope),
             watch: Watch::default(),
             now,
             leave: 0,
@@ -66,7 +70,7 @@ impl Bench {
         match *step {
             Step::Datagram { from, words } => self.datagram(address(from), words),
             Step::Pass(pause) => self.pass(self.now + pause),
-            Step::Stall(pause) => self.now = self.now + pause,
+            Step::Stall(pause) => self.go_to(self.now + pause),
             Step::Wake => {
                 if let Some(deadline) = self.node.poll_timeout() {
                     self.pass(self.now.max(deadline.at));
@@ -119,10 +123,18 @@ impl Bench {
     fn pass(&mut self, now: Instant) {
         // A node that nobody polls may have to stop half-way.
         self.fetch();
-        self.now = self.now.max(now);
+        self.go_to(self.now.max(now));
         self.node.handle_timeout(self.now);
         self.fetch();
         self.watch.check_on_time(&self.node, self.now);
+    }
+
+    /// Time passes. Whatever is due before that is done late.
+    fn go_to(&mut self, now: Instant) {
+        if let Some(deadline) = self.node.poll_timeout() {
+            self.watch.late += now.saturating_since(deadline.at.max(self.now));
+        }
+        self.now = now;
     }
 
     /// Fetches every action, and checks what must hold then.
@@ -131,8 +143,18 @@ impl Bench {
         while let Some(action) = self.node.poll_action(&mut buffer) {
             action.hash(&mut self.transcript);
             self.watch.on_action(&action);
-            if let Action::Transmit(transmit) = action {
-                self.sent(transmit.to, &mut buffer[..transmit.len]);
+            match action {
+                Action::Transmit(transmit) => self.sent(transmit.to, &buffer[..transmit.len]),
+                Action::TransmitRequest { request, to } => {
+                    let node = &mut self.node;
+                    let made = node.transmit_request(self.now, request, to, b"?", &mut buffer);
+                    if let Some(transmit) = made {
+                        assert!(self.watch.waits_for(request, to), "the request is over");
+                        self.watch.transmitted += 1;
+                        self.sent(transmit.to, &buffer[..transmit.len]);
+                    }
+                }
+                _ => {}
             }
         }
         self.buffer = buffer;
@@ -141,49 +163,63 @@ impl Bench {
     }
 
     /// A datagram leaves the node: any peer can read it.
-    fn sent(&mut self, to: SocketAddr, datagram: &mut [u8]) {
+    fn sent(&mut self, to: SocketAddr, datagram: &[u8]) {
         datagram.hash(&mut self.transcript);
         assert_ne!(to.port(), 0, "nothing can be sent to port 0");
         assert!(datagram.len() <= self.node.config().buffer_size);
-        let message = self.peer.open(datagram).expect("it is sealed under our key");
-        match Message::decode(message).expect("it is a message") {
-            Message::Join(control) | Message::Leave(control) | Message::Heartbeat(control) => {
-                assert_eq!(control.port, self.node.config().port);
-                let own = Some(SessionBlock::new(self.node.incarnation()));
-                assert_eq!(control.block, own);
-            }
-            Message::Lock(LockMessage { id, .. }) => remember(&mut self.ids, id),
-            _ => {}
+        let message = self.lives.hear(to, datagram);
+        if let Some(control) = control(&message) {
+            assert_eq!(control.port, self.node.config().port);
+            let speaks_classic = self.node.config().speak_classic;
+            let life = (!speaks_classic).then(|| self.node.incarnation());
+            assert_eq!(control.block.map(|block| block.incarnation), life);
+        }
+        if let Message::Lock(LockMessage { id, .. }) =
+            Message::decode(&message).expect("it is a message")
+        {
+            remember(&mut self.ids, id);
         }
     }
 
     fn datagram(&mut self, from: SocketAddr, words: Words<'_>) {
-        let mut datagram = match words {
-            Words::Datagram(bytes) => bytes.to_vec(),
-            Words::Message(bytes) => self.seal(bytes),
-            Words::Control { kind, port, life } => {
-                let life = match life {
-                    0 => None,
-                    1 => Some(self.node.incarnation()),
-                    other => Incarnation::new(other.into()),
-                };
-                let control = Control { port, block: life.map(SessionBlock::new) };
-                self.seal(&encode(&match kind {
-                    0x01 => Message::Join(control),
-                    0x02 => Message::Leave(control),
-                    _ => Message::Heartbeat(control),
-                }))
+        let message = match words {
+            Words::Datagram(bytes) => {
+                // Nobody seals by accident.
+                let message = (!self.sealed).then(|| bytes.to_vec());
+                return self.arrives(from, &mut bytes.to_vec(), message);
             }
-            Words::Long(len) => {
-                let payload = vec![3; usize::from(len) % 8_000];
-                self.seal(&encode(&Message::Data(&payload)))
+            Words::Message(bytes) => bytes.to_vec(),
+            Words::Control { kind, port, life: life @ 0..=1, .. } => {
+                let own = SessionBlock::new(
+                    self.node.incarnation(),
+                    Times::default(),
+                    View::default(),
+                    Settings::default(),
+                );
+                let control = Control { port, block: (life == 1).then_some(own) };
+                encode(&control_message(kind, control))
             }
+            Words::Control { kind, port, life, how } => {
+                let message = self.lives.control(life, kind, from, port, how);
+                if how & manner::ANYONE == 0 {
+                    let for_node = kind == 0x02;
+                    let mut datagram = self.lives.seal_as(life, for_node, &message);
+                    return self.arrives(from, &mut datagram, Some(message));
+                }
+                message
+            }
+            Words::Extended { life, for_node, kind, id, small } => {
+                let message = self.lives.extended(life, kind, self.id(id), small);
+                let mut datagram = self.lives.seal_as(life, for_node, &message);
+                return self.arrives(from, &mut datagram, Some(message));
+            }
+            Words::Long(len) => encode(&Message::Data(&vec![3; usize::from(len) % 8_000])),
             Words::Exchange { kind, id } => {
                 let (id, body) = (self.id(id), b"body".as_slice());
-                self.seal(&encode(&match kind {
+                encode(&match kind {
                     0x20 => Message::Request { id, body },
                     _ => Message::Response { id, body },
-                }))
+                })
             }
             Words::Lock { kind, id, key } => {
                 let kind = match kind {
@@ -193,20 +229,24 @@ impl Bench {
                     _ => LockMessageKind::Release,
                 };
                 let (id, key) = (self.id(id), KEYS[key].as_bytes());
-                self.seal(&encode(&Message::Lock(LockMessage { kind, id, key })))
+                encode(&Message::Lock(LockMessage { kind, id, key }))
             }
         };
-        self.arrives(from, &mut datagram);
+        let mut datagram = self.lives.seal(&message);
+        self.arrives(from, &mut datagram, Some(message));
     }
 
-    fn arrives(&mut self, from: SocketAddr, datagram: &mut [u8]) {
+    /// A datagram arrives that says this, if it opens.
+    fn arrives(&mut self, from: SocketAddr, datagram: &mut [u8], message: Option<Vec<u8>>) {
         let before = self.node.stats();
-        let payload = self.expected_payload(from, datagram);
+        let acceptable = from.port() != 0 && datagram.len() <= self.node.config().buffer_size;
+        let payload = message.filter(|_| acceptable).and_then(|message| payload(&message));
         self.watch.received += 1;
         let delivery = self.node.handle_datagram(self.now, from, datagram);
         delivery.hash(&mut self.transcript);
+        let repeated = matches!(delivery, Some(Delivery::Repeated { .. }));
         let said = match delivery {
-            None => None,
+            None | Some(Delivery::Repeated { .. }) => None,
             Some(ref delivery) => {
                 self.watch.on_delivery(delivery);
                 Some(match *delivery {
@@ -224,24 +264,10 @@ impl Bench {
             stats.rejected_in_all() + refusals
         };
         let turned_away = refused(&after) > refused(&before);
-        assert!(said.is_none() || !turned_away, "delivered or turned away, not both");
+        assert!(said.is_none() && !repeated || !turned_away, "delivered or turned away, not both");
         assert!(said.is_none() || said == payload, "{said:?} was delivered of {payload:?}");
-        assert!(said.is_some() || payload.is_none() || turned_away, "{payload:?} is missing");
-    }
-
-    /// The payload of DATA, REQUEST or RESPONSE in a datagram for the node.
-    fn expected_payload(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
-        if from.port() == 0 || datagram.len() > self.node.config().buffer_size {
-            return None;
-        }
-        let mut copy = datagram.to_vec();
-        let message = self.peer.open(&mut copy).ok()?;
-        let header = match message.first()? {
-            0x10 => 1,
-            0x20 | 0x21 => 17,
-            _ => return None,
-        };
-        message.get(header..).map(<[u8]>::to_vec)
+        let missing = said.is_none() && payload.is_some() && !turned_away && !repeated;
+        assert!(!missing, "{payload:?} is missing");
     }
 
     fn command(&mut self, step: &Step<'_>) {
@@ -264,7 +290,10 @@ impl Bench {
             Step::Request { to, within } => {
                 let (node, to, at) = (&mut self.node, address(to), deadline(within));
                 if let Ok((id, transmit)) = node.request(now, to, b"?", at, &mut buffer) {
-                    self.watch.asked(id, [transmit.to], at);
+                    let named = node.member(to).map(|member| member.addr);
+                    // Strangers, too, are known by an IPv4 address where they have one.
+                    let named = named.unwrap_or(transmit.to);
+                    self.watch.asked(id, [named], at);
                     self.watch.transmitted += 1;
                     remember(&mut self.requests, id);
                     remember(&mut self.ids, id);
@@ -272,10 +301,9 @@ impl Bench {
             }
             Step::RequestAll { within } => {
                 let at = deadline(within);
-                if let Ok((Some(id), _)) = self.node.request_all(now, b"?", at, &mut buffer) {
+                if let Ok(Some(id)) = self.node.request_all(now, 1, at) {
                     let asked: Vec<_> = self.node.members().map(|peer| peer.addr).collect();
                     self.watch.asked(id, asked, at);
-                    self.watch.transmitted += members;
                     remember(&mut self.requests, id);
                     remember(&mut self.ids, id);
                 }
@@ -340,14 +368,17 @@ impl Bench {
     fn id(&self, number: usize) -> RequestId {
         self.ids.iter().rev().nth(number).copied().unwrap_or(RequestId([9; 16]))
     }
+}
 
-    fn seal(&mut self, message: &[u8]) -> Vec<u8> {
-        let (prefix, suffix) = (self.peer.prefix(), self.peer.suffix());
-        let mut datagram = vec![0; prefix + message.len() + suffix];
-        datagram[prefix..prefix + message.len()].copy_from_slice(message);
-        self.peer.seal(&mut self.peer_rng, &mut datagram);
-        datagram
-    }
+/// The payload of a message that has one.
+fn payload(message: &[u8]) -> Option<Vec<u8>> {
+    let header = match message.first()? {
+        0x10 | 0x40 => 1,
+        0x20 | 0x21 | 0x42 => 17,
+        0x41 => 29,
+        _ => return None,
+    };
+    message.get(header..).map(<[u8]>::to_vec)
 }
 
 fn config(kind: u8, sizes: u8) -> Config {
@@ -360,13 +391,13 @@ fn config(kind: u8, sizes: u8) -> Config {
     (config.max_peers, config.max_candidates) = (limit, limit);
     (config.max_requests, config.max_locks) = (limit, limit);
     (config.max_lock_waiters, config.max_long_lock_keys) = (limit, limit % 3);
+    config.speak_classic = kind & 0x10 != 0;
+    config.classic_peers = kind & 0x20 == 0;
+    config.observer = kind & 0x40 != 0;
+    if kind & 0x80 != 0 {
+        "a node".clone_into(&mut config.name);
+    }
     config
-}
-
-fn encode(message: &Message<'_>) -> Vec<u8> {
-    let mut bytes = vec![0; message.encoded_len()];
-    message.encode(&mut bytes);
-    bytes
 }
 
 fn remember<T>(recent: &mut Vec<T>, one: T) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lives::LIVES;
 use crate::input::{ADDRESSES, Input, KEYS, PAUSES};
 
 /// One thing that happens to the node. Numbers name addresses, keys and what came up before, the
@@ -63,11 +64,21 @@ pub(super) enum Words<'a> {
     Datagram(&'a [u8]),
     /// A message as it is, sealed if the node seals.
     Message(&'a [u8]),
-    /// JOIN, LEAVE or HEARTBEAT, of a life: 0 is a classic peer, 1 the node itself.
+    /// JOIN, LEAVE or HEARTBEAT, of a life: 0 is a classic peer, 1 the node itself. How it is
+    /// made, see [`super::lives::manner`].
     Control {
         kind: u8,
         port: u16,
         life: u8,
+        how: u8,
+    },
+    /// What only extended members send, of a life from 2 on, sealed for the node or for everyone.
+    Extended {
+        life: u8,
+        for_node: bool,
+        kind: u8,
+        id: usize,
+        small: u8,
     },
     /// REQUEST or RESPONSE, its id one that came up, if there are so many.
     Exchange {
@@ -119,12 +130,20 @@ impl<'a> Words<'a> {
             16..=47 => Self::Message(input.bytes()),
             48..=51 => Self::Long(input.any()),
             52..=119 => Self::Control {
-                kind: input.pick(&[0x01, 0x02, 0x03]),
+                kind: input.pick(&[0x01, 0x01, 0x03, 0x03, 0x02]),
                 port: input.pick(&[5000, 5000, 5000, 5000, 5001, 0]),
-                life: input.byte() % 6,
+                life: input.byte() % (2 + LIVES),
+                how: input.byte(),
             },
-            120..=159 => Self::Exchange { kind: input.pick(&[0x20, 0x21]), id: input.below(9) },
-            160..=255 => Self::Lock {
+            120..=149 => Self::Exchange { kind: input.pick(&[0x20, 0x21]), id: input.below(9) },
+            150..=199 => Self::Extended {
+                life: 2 + input.byte() % LIVES,
+                for_node: input.byte() % 4 != 0,
+                kind: input.byte() % 12,
+                id: input.below(9),
+                small: input.byte(),
+            },
+            200..=255 => Self::Lock {
                 kind: input.pick(&[0x30, 0x31, 0x32, 0x33]),
                 id: input.below(9),
                 key: input.below(KEYS.len()),

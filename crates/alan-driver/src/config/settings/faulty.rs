@@ -16,6 +16,9 @@ impl Settings {
         if fault!(SealAnyway) {
             self.security_enabled = self.security_enabled.filter(|enabled| *enabled);
         }
+        self.core.observer &= !fault!(CountObservers);
+        self.core.classic_peers |= fault!(ServeClassic);
+        self.core.classic_peers &= !fault!(RefuseClassic);
         if fault!(TrustSilence) {
             self.core.heartbeat_timeout = Duration::from_secs(86_400);
         }
