@@ -8,6 +8,7 @@ use core::time::Duration;
 use crate::event::Incarnation;
 use crate::exchange::Exchange;
 use crate::hybrid::HybridTime;
+use crate::mutant::{Mutant, planted};
 use crate::profile::Profile;
 use crate::round_trip::RoundTrip;
 use crate::served::Served;
@@ -67,6 +68,10 @@ pub(crate) struct Late;
 impl Life {
     /// A life that has just proven itself with `block` by echoing our stamp `proven`.
     pub(crate) fn new(now: Instant, block: &SessionBlock, proven: Instant) -> Self {
+        let mut next_request = block.next_request.unwrap_or(1);
+        if planted(Mutant::RecordForgotten) {
+            next_request = next_request.saturating_sub(1_000);
+        }
         let mut life = Self {
             incarnation: block.incarnation,
             started: block.times.started,
@@ -83,7 +88,7 @@ impl Life {
             has_channel: false,
             exchange: Exchange::default(),
             profile: None,
-            served: Box::new(Served::resume(block.next_request.unwrap_or(1))),
+            served: Box::new(Served::resume(next_request)),
         };
         if let Some(echo) = block.echo {
             life.measure(now, &echo);
@@ -100,7 +105,7 @@ impl Life {
         block: &SessionBlock,
         own: Incarnation,
     ) -> Result<(), Late> {
-        if block.times.sent_at < self.newest {
+        if block.times.sent_at < self.newest && !planted(Mutant::OldStamp) {
             return Err(Late);
         }
         self.newest = block.times.sent_at;
@@ -137,7 +142,9 @@ impl Life {
     /// A control message to it is being made: what it echoes.
     pub(crate) fn echo(&mut self, now: Instant) -> Option<Echo> {
         self.note_sent(now);
-        Echo::new(self.incarnation, self.newest, now.saturating_since(self.newest_at))
+        let held = now.saturating_since(self.newest_at);
+        let held = if planted(Mutant::HeldForgotten) { Duration::ZERO } else { held };
+        Echo::new(self.incarnation, self.newest, held)
     }
 
     /// As [`Self::echo`], for a message that returns its challenge, if it wants one back.

@@ -68,6 +68,7 @@ impl Peer {
 
     fn votes(&self) -> bool {
         self.life.as_ref().is_none_or(|life| life.role == Role::Voter)
+            || planted(Mutant::ObserversCount)
     }
 }
 
@@ -385,7 +386,9 @@ impl Membership {
 
     /// This node was late by so much: nobody's silence counts for that time.
     pub(crate) fn excuse(&mut self, late: Duration) {
-        self.excused = self.excused.saturating_add(late);
+        if !planted(Mutant::OwnLateness) {
+            self.excused = self.excused.saturating_add(late);
+        }
     }
 
     /// How long the member has been silent, and for how long it may be.
@@ -399,7 +402,8 @@ impl Membership {
         let since = peer.last_heard + self.excused.saturating_sub(peer.excused_before);
         let mut ends = since + self.timeout;
         if let Some(vouched) = peer.vouched {
-            ends = ends.max((vouched + self.timeout).min(since + self.timeout * 2));
+            let most = since + self.timeout * if planted(Mutant::VouchedForEver) { 20 } else { 2 };
+            ends = ends.max((vouched + self.timeout).min(most));
         }
         let deaf = now.saturating_since(self.any_heard) > self.interval * 2;
         if deaf && self.len() > 1 && peer.life.is_some() {

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::mutant::{Mutant, planted};
+
 /// What is waited before the first sample.
 const INITIAL_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -64,6 +66,7 @@ impl RoundTrip {
 /// The pause after a transmission before which there were `attempts` others: `timeout`, doubled
 /// for each of them, at most 5 s.
 pub(crate) fn backoff(timeout: Duration, attempts: u32) -> Duration {
+    let attempts = if planted(Mutant::NoBackoff) { 0 } else { attempts };
     timeout.saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX)).min(MAX_PAUSE)
 }
 

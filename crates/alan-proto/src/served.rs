@@ -63,6 +63,7 @@ impl Served {
         self.seen.raise_floor(lowest);
         match self.seen.insert(number) {
             Insert::New => Verdict::Execute,
+            Insert::Known if planted(Mutant::ExecutedTwice) => Verdict::Execute,
             Insert::Known => Verdict::Repeated,
             Insert::BelowFloor => Verdict::Dead,
             Insert::Full => Verdict::Full,

@@ -154,6 +154,15 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// Whether the bytes are a whole control message with a session block, which noise never is.
+    pub(crate) fn is_control(bytes: &[u8]) -> bool {
+        matches!(
+            Message::decode(bytes),
+            Ok(Message::Join(control) | Message::Leave(control) | Message::Heartbeat(control))
+                if control.block.is_some()
+        )
+    }
+
     fn decode_session_request(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let id = reader.request_id()?;
         let number = reader.u64("request number")?;

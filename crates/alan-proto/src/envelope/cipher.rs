@@ -9,6 +9,7 @@ use zeroize::Zeroize;
 
 use super::Key;
 use crate::event::Incarnation;
+use crate::mutant::{Mutant, planted};
 
 /// Bytes of the nonce: the ones that make the subkey, then the ones that are used under it.
 pub(super) const NONCE: usize = SUBKEY_NONCE + INNER_NONCE;
@@ -68,7 +69,7 @@ fn inner(nonce: [u8; INNER_NONCE]) -> Nonce {
 
 /// The associated data: the receiver's incarnation, or nothing.
 fn associated(receiver: Option<&[u8; 8]>) -> &[u8] {
-    receiver.map_or(&[], |bytes| bytes)
+    receiver.filter(|_| !planted(Mutant::Unbound)).map_or(&[], |bytes| bytes)
 }
 
 #[cfg(test)]

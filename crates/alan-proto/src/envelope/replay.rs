@@ -1,5 +1,7 @@
 //! Which sequences of one channel were seen already.
 
+use crate::mutant::{Mutant, planted};
+
 /// How far behind the highest sequence a datagram may come and still be told from a replay.
 pub(super) const WIDTH: u64 = 1_024;
 
@@ -25,7 +27,7 @@ impl Window {
 
     /// Whether `sequence` is neither seen nor too old to tell.
     pub(super) fn is_fresh(&self, sequence: u64) -> bool {
-        if sequence >= self.next {
+        if sequence >= self.next || planted(Mutant::ReplaysOpen) {
             return true;
         }
         let (word, bit) = place(sequence);

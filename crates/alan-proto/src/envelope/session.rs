@@ -7,6 +7,7 @@ use super::nonce::{Counter, EVERYONE, SessionId};
 use super::replay::Window;
 use super::{Channel, Keyring, Unopened};
 use crate::event::Incarnation;
+use crate::mutant::{Mutant, planted};
 
 /// A proven member's session. Allocated when the member is admitted.
 pub(super) struct Session {
@@ -40,17 +41,18 @@ struct KnownSubkey {
 impl Session {
     /// The session of a member whose proof came with the sequence `proven_at` of the channel for
     /// everyone: neither that nor anything older on it is ever opened.
-    pub(super) const fn new(
+    pub(super) fn new(
         id: SessionId,
         incarnation: Incarnation,
         channel: u16,
         proven_at: u64,
     ) -> Self {
+        let first = if planted(Mutant::WindowFromStart) { 0 } else { proven_at + 1 };
         Self {
             id,
             incarnation,
             channel,
-            broadcasts: Window::opening_at(proven_at + 1),
+            broadcasts: Window::opening_at(first),
             bound: None,
             opened_with: None,
         }

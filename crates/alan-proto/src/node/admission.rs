@@ -26,6 +26,7 @@ use crate::discovery::Full;
 use crate::envelope::{Envelope, Origin, Proof};
 use crate::event::{LeaveReason, PeerEvent};
 use crate::life::{Late, Life};
+use crate::mutant::{Mutant, planted};
 use crate::outbox::{Question, Queued};
 use crate::stats::{Refusal, Rejection};
 use crate::storage::Handle;
@@ -66,7 +67,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         match source.origin {
             Origin::Member(_) => return Err(Rejection::Downgrade),
             Origin::Stranger { bound: true, .. } => return Err(Rejection::Unproven),
-            Origin::Clear | Origin::Stranger { bound: false, .. } if extended => {
+            Origin::Clear | Origin::Stranger { bound: false, .. }
+                if extended && !planted(Mutant::Downgrade) =>
+            {
                 self.membership.contradict(&peer);
                 return Err(Rejection::Downgrade);
             }
@@ -128,7 +131,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         life.hear(now, block, own).map_err(|Late| Rejection::Late)?;
         // A handshake opens at whoever has the key: one that was for somebody else names the channel
         // for that one.
-        let is_for_us = block.echo.is_some_and(|echo| echo.incarnation == own);
+        let is_for_us = block.echo.is_some_and(|echo| echo.incarnation == own)
+            || planted(Mutant::ChannelOfOther);
         if let Some(channel) = block.channel.filter(|_| is_for_us) {
             life.has_channel = true;
             self.envelope.announced(member.index(), channel);
@@ -177,10 +181,15 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             return self.admit(source, peer, kind, block, returned);
         }
         self.membership.contradict(&peer);
+        if planted(Mutant::RestartUnproven)
+            && let Some(known) = self.membership.find(&peer)
+        {
+            self.remove_member(known, LeaveReason::Restarted);
+        }
         if kind == SignOfLife::Heartbeat {
             return Err(Rejection::Unproven);
         }
-        if source.len < JOIN_LEN {
+        if source.len < JOIN_LEN && !planted(Mutant::ShortJoin) {
             return Err(Rejection::ShortJoin);
         }
         // Its address may be a member's: then not more often than that member is answered.
@@ -258,7 +267,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let Some(former) = self.membership.find(&addr) else {
             return true;
         };
-        if self.membership.life(former).is_some_and(|life| stamp <= life.proven) {
+        let older = self.membership.life(former).is_some_and(|life| stamp <= life.proven);
+        if older && !planted(Mutant::OlderProof) {
             return false;
         }
         if self.membership.addr(former) == Some(addr) {
@@ -343,14 +353,20 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 return Err(Rejection::OwnDatagram);
             }
             Some(block) => {
+                let former = planted(Mutant::GoodbyeOfFormer).then(|| self.membership.find(&peer));
                 let member = self.membership.find_life(block.incarnation);
+                let member = member.or_else(|| former.flatten());
                 let member = member.ok_or_else(|| self.not_a_member(&peer))?;
                 let its_own = match source.origin {
                     Origin::Clear => self.membership.has_address(member, &peer),
                     Origin::Member(place) => place == member.index(),
                     Origin::Stranger { .. } => false,
                 };
-                if its_own { member } else { return Err(Rejection::WrongSession) }
+                if its_own || planted(Mutant::AnyGoodbye) {
+                    member
+                } else {
+                    return Err(Rejection::WrongSession);
+                }
             }
             None => {
                 let member = self.membership.find(&peer).ok_or(Rejection::NotMember)?;

@@ -98,10 +98,12 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
         let known = self.membership.find(&from);
         let effort = self.budget(known, from)?;
+        let is_former_life = self.may_be_for_former_life(datagram);
         let opening = self.envelope.open(datagram, effort);
         let origin = opening.outcome.as_ref().ok().map(|opened| opened.origin);
         self.charge(known, from, origin, opening.trials);
-        let opened = opening.outcome.map_err(|unopened| self.judge_unopened(unopened))?;
+        let opened =
+            opening.outcome.map_err(|unopened| self.judge_unopened(unopened, is_former_life))?;
         let source = Source { from, known, origin: opened.origin, len: opened.message.len() };
         let message = Message::decode(opened.message).map_err(|error| match error {
             DecodeError::UnknownType(_) => Rejection::UnknownType,
@@ -142,14 +144,16 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
     }
 
-    fn judge_unopened(&self, unopened: Unopened) -> Rejection {
+    /// Whoever does not know yet that we have restarted seals for our former life. A node without a
+    /// key does not, though every other one of them looks so.
+    fn may_be_for_former_life(&self, datagram: &[u8]) -> bool {
+        self.now.saturating_since(self.started) < self.config.heartbeat_timeout
+            && !Message::is_control(datagram)
+    }
+
+    fn judge_unopened(&self, unopened: Unopened, is_former_life: bool) -> Rejection {
         match unopened {
-            // Whoever does not know yet that we have restarted seals for our former life.
-            Unopened::Unsealed { bound: true }
-                if self.now.saturating_since(self.started) < self.config.heartbeat_timeout =>
-            {
-                Rejection::FormerLife
-            }
+            Unopened::Unsealed { bound: true } if is_former_life => Rejection::FormerLife,
             Unopened::Unsealed { .. } => Rejection::Unopened,
             Unopened::OverBudget => Rejection::OverBudget,
             Unopened::Replayed { .. } => Rejection::Replayed,

@@ -9,7 +9,9 @@ use alan_proto::{Action, Config, Incarnation, PeerEvent, Rejection, Warning};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use super::support::{Cluster, Datagram, Delivered, addr, encoded, heartbeat, join, leave, sealed};
+use super::support::{
+    Cluster, Datagram, Delivered, addr, encoded, heartbeat, join, leave, plain, sealed,
+};
 use super::{SECOND, is_full_mesh, left, peer_events, rejected, warnings};
 
 /// A message under a random nonce, as a classic node that has the key seals it.
@@ -195,6 +197,19 @@ fn another_key_is_warned_of_right_after_a_start_too() {
     cluster.run_for(cluster.latency);
     let warning = Warning::Unopened { source: addr(2), count: 1 };
     assert_eq!(warnings(&cluster, addr(1)), [warning]);
+}
+
+#[test]
+fn nodes_without_a_key_are_warned_of_right_after_a_start_too() {
+    for seed in 0..8 {
+        let mut cluster = Cluster::new(100 + seed);
+        cluster.start_with(addr(1), Config::default(), sealed(1));
+        cluster.start_with(addr(2), Config::default(), plain());
+        cluster.discover(addr(2), &[addr(1)]);
+        cluster.run_for(cluster.latency);
+        let warning = Warning::Unopened { source: addr(2), count: 1 };
+        assert_eq!(warnings(&cluster, addr(1)), [warning], "seed {seed}");
+    }
 }
 
 #[test]
