@@ -7,7 +7,6 @@ mod leaving;
 mod members;
 mod lateness;
 mod events;
-mod stalls;
 mod messages;
 mod handlers;
 mod queues;
@@ -102,9 +101,6 @@ promises! {
         every_subscriber_gets_every_event notices ForgetThirdSubscriber,
         what_a_peer_sent_before_it_left_is_delivered_before_its_left notices LeftOvertakes,
         a_subscriber_that_lags_is_told_so_and_then_what_is_true notices HideLag,
-    }
-    stalls {
-        a_node_that_stood_still_declares_nobody_dead_whose_heartbeats_wait notices JudgeFirst,
     }
     messages {
         a_broadcast_reaches_every_member_and_says_so_for_each notices BroadcastToOne,

@@ -129,9 +129,6 @@ impl Driver {
     fn read(&mut self, reading: Reading) -> io::Result<()> {
         self.more = false;
         for _ in 0..BATCHES_PER_TURN {
-            if fault!(JudgeFirst) {
-                self.engine.catch_up();
-            }
             if reading == Reading::ToDeliver && self.engine.outlet().inbox.is_blocked() {
                 return Ok(());
             }

@@ -175,8 +175,6 @@ faults! {
     BlameForLoss,
     /// Nobody is declared dead.
     TrustSilence,
-    /// Missed deadlines are made up for, as if on time, before what has arrived is read.
-    JudgeFirst,
     /// A request that is cancelled stays in the table.
     LeakRequests,
     /// A wait for the quorum that is cancelled keeps its place.

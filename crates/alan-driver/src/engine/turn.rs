@@ -155,16 +155,6 @@ impl Engine {
         });
     }
 
-    /// What [`JudgeFirst`](crate::fault::Fault::JudgeFirst) does: the core does not learn that the
-    /// loop was late, nor what came meanwhile.
-    pub(crate) fn catch_up(&self) {
-        let next = || self.core().node.poll_timeout().map(|deadline| deadline.at);
-        let now = self.clock.now();
-        while let Some(at) = next().filter(|&at| at <= now) {
-            self.command(|core, _, _| core.node.handle_timeout(at));
-        }
-    }
-
     /// Puts the loop to sleep: how long, or `Err` when it has nothing to wake up for any more.
     pub(crate) fn sleep(&self) -> Result<Option<Duration>, Closed> {
         let mut core = self.core();
