@@ -74,7 +74,7 @@ promises! {
         refresh_asks_discovery_again notices IgnoreRefresh,
     }
     crowds {
-        fifty_nodes_in_one_process_reach_a_full_mesh notices FewCandidates,
+        fifty_nodes_in_one_process_reach_a_full_mesh notices FewPeers,
         twelve_nodes_ask_each_other_all_at_once notices LoseNinthReply,
     }
     leaving {
@@ -89,7 +89,7 @@ promises! {
         changed_metadata_is_told_and_known notices HideUpdates,
         a_member_that_is_configured_otherwise_is_told notices HideMismatches,
         an_observer_does_everything_and_counts_for_no_quorum notices CountObservers,
-        nodes_with_and_without_sessions_share_a_cluster notices RefuseClassic,
+        nodes_with_and_without_sessions_share_a_cluster notices DenyClassic,
         where_nodes_without_sessions_are_refused_they_are_no_members notices ServeClassic,
     }
     lateness {
@@ -165,7 +165,7 @@ promises! {
 }
 
 /// Rows that no fault of the driver can tell apart, and why. Each fails with the others.
-pub(crate) const INSEPARABLE: [(&str, &[&str], &str); 2] = [
+pub(crate) const INSEPARABLE: [(&str, &[&str], &str); 3] = [
     (
         "TrustSilence",
         &[
@@ -183,6 +183,14 @@ pub(crate) const INSEPARABLE: [(&str, &[&str], &str); 2] = [
             "an_answer_that_is_lost_and_not_kept_is_an_error",
         ],
         "whether a request or its answer got lost, it is found out by asking again",
+    ),
+    (
+        "BroadcastToOne",
+        &[
+            "a_broadcast_reaches_every_member_and_says_so_for_each",
+            "nodes_with_and_without_sessions_share_a_cluster",
+        ],
+        "a broadcast to members of both kinds is one to several",
     ),
 ];
 

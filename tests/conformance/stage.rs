@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 
-use alan_driver::{Builder, Event, Events, Key, LockGuard, Message};
+use alan_driver::{Builder, Event, Events, Key, LockGuard, Message, Peer, Runtime};
 use alan_workspace::loopback_addresses;
 
 use crate::adapter::Adapter;
@@ -146,8 +146,13 @@ pub(crate) async fn next_change(events: &mut Events) -> Event {
     }
 }
 
+/// What a node knows of another one.
+pub(crate) fn known<R: Runtime>(node: &alan_driver::Node<R>, other: SocketAddr) -> Option<Peer> {
+    node.peers().into_iter().find(|peer| peer.addr == other)
+}
+
 /// A node's address.
-pub(crate) fn addr<R: alan_driver::Runtime>(node: &alan_driver::Node<R>) -> SocketAddr {
+pub(crate) fn addr<R: Runtime>(node: &alan_driver::Node<R>) -> SocketAddr {
     node.local_addr()
 }
 

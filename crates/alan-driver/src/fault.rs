@@ -69,8 +69,8 @@ faults! {
     HideFailedDiscovery,
     /// Discovery is asked when it is time, and not when it is wanted.
     IgnoreRefresh,
-    /// Discovery takes at most 40 addresses.
-    FewCandidates,
+    /// A node has at most 40 members.
+    FewPeers,
     /// Of the replies to one question, the first eight count.
     LoseNinthReply,
     /// A node that has left keeps its socket while somebody has a handle.
@@ -101,8 +101,8 @@ faults! {
     HideMismatches,
     /// An observer counts like others.
     CountObservers,
-    /// Nodes without sessions are refused although they may be served.
-    RefuseClassic,
+    /// A node without sessions passes for one that has them.
+    DenyClassic,
     /// Nodes without sessions are served although they are to be refused.
     ServeClassic,
     /// Silence is judged before what has arrived is read, and as if that were on time.
@@ -251,9 +251,6 @@ pub(crate) fn discovered(mut found: Discovered) -> Discovered {
     }
     if fault!(IgnoreIpv6) {
         addresses.retain(SocketAddr::is_ipv4);
-    }
-    if fault!(FewCandidates) {
-        addresses.truncate(40);
     }
     if fault!(TakeOneDnsAddress) && found.refresh_within.is_some() {
         addresses.truncate(1);

@@ -52,8 +52,8 @@ impl Peer {
 
     /// Whether it is a node of the Go library, or one that behaves like it: without a session,
     /// names and round-trip times.
-    pub const fn is_classic(&self) -> bool {
-        self.incarnation.is_none()
+    pub fn is_classic(&self) -> bool {
+        self.incarnation.is_none() && !fault!(DenyClassic)
     }
 
     /// What to call it: its name if it has one, else its address.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::adapter::Adapter;
 use crate::name_server::NameServer;
-use crate::stage::{Stage, addr};
+use crate::stage::{Stage, addr, known};
 use crate::waiting::eventually;
 
 pub(crate) async fn one_seed_that_knows_nobody_is_enough<A: Adapter>(stage: Stage<A>) {
@@ -29,7 +29,7 @@ pub(crate) async fn one_seed_that_knows_nobody_is_enough<A: Adapter>(stage: Stag
     for node in others.iter().chain([&seed]) {
         stage.wait_for_peers(node, 2).await;
     }
-    assert!(others[0].peer(addr(&others[1])).is_some());
+    assert!(known(&others[0], addr(&others[1])).is_some());
 }
 
 pub(crate) async fn the_addresses_of_a_dns_name_are_found_and_found_again<A: Adapter>(

@@ -69,6 +69,7 @@ pub(crate) async fn operations_that_wait_when_the_node_leaves_end_with_closed<A:
     let _held = stage.lock(&nodes[1], "key").await;
     let mine = stage.lock(&nodes[0], "mine").await;
     let peer = addr(&nodes[1]);
+    let _unread = nodes[1].incoming().expect("nobody else reads");
 
     // Each in a task of its own, so that none is woken for another.
     let (node, alone) = (nodes[0].clone(), lonely.clone());

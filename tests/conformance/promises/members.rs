@@ -7,7 +7,7 @@ use alan_driver::{Builder, Event, Message, Rejection, Runtime};
 use alan_workspace::loopback_addresses;
 
 use crate::adapter::Adapter;
-use crate::stage::{NewNode, Node, Stage, addr};
+use crate::stage::{NewNode, Node, Stage, addr, known};
 use crate::waiting::{eventually, until};
 
 pub(crate) async fn names_and_round_trip_times_of_members_are_known<A: Adapter>(stage: Stage<A>) {
@@ -19,11 +19,11 @@ pub(crate) async fn names_and_round_trip_times_of_members_are_known<A: Adapter>(
     let two = stage.start(named(1, "two")).await;
     for (node, other, name, metadata) in [(&two, &one, "one", "rack 7"), (&one, &two, "two", "")] {
         until("the other is known by its name and distance", || {
-            let peer = node.peer(addr(other));
+            let peer = known(node, addr(other));
             peer.is_some_and(|peer| peer.name == name && peer.round_trip.is_some())
         })
         .await;
-        let peer = node.peer(addr(other)).expect("it stays");
+        let peer = known(node, addr(other)).expect("it stays");
         assert_eq!((peer.label(), &peer.metadata[..]), (name.to_owned(), metadata.as_bytes()));
         assert_eq!(peer.incarnation, Some(other.incarnation()));
         assert!(!peer.observer && !peer.is_classic());
@@ -41,7 +41,7 @@ pub(crate) async fn changed_metadata_is_told_and_known<A: Adapter>(stage: Stage<
                 break;
             }
         }
-        let peer = nodes[1].peer(addr(&nodes[0])).expect("it stays");
+        let peer = known(&nodes[1], addr(&nodes[0])).expect("it stays");
         assert_eq!(peer.metadata, metadata);
     }
     let long = [0; 513];
@@ -72,11 +72,11 @@ pub(crate) async fn an_observer_does_everything_and_counts_for_no_quorum<A: Adap
     stage.wait_for_peers(&one, 1).await;
     stage.wait_for_peers(&observer, 1).await;
     assert!(!one.has_quorum() && !observer.has_quorum(), "two of three, but one has no vote");
-    assert!(one.peer(addr(&observer)).is_some_and(|peer| peer.observer));
+    assert!(known(&one, addr(&observer)).is_some_and(|peer| peer.observer));
 
     let two = stage.start(voter(2)).await;
     for node in [&one, &two, &observer] {
-        eventually("the quorum", node.wait_for_quorum()).await.expect("two of three");
+        until("two of three with a vote", || node.has_quorum()).await;
     }
     stage.wait_for_peers(&observer, 2).await;
     stage.wait_for_peers(&two, 2).await;
@@ -127,7 +127,7 @@ pub(crate) async fn nodes_with_and_without_sessions_share_a_cluster<A: Adapter>(
     for node in &nodes {
         stage.wait_for_peers(node, 2).await;
     }
-    let is_classic = |node: &Node<A>| nodes[0].peer(addr(node)).map(|peer| peer.is_classic());
+    let is_classic = |node: &Node<A>| known(&nodes[0], addr(node)).map(|peer| peer.is_classic());
     assert_eq!([is_classic(&nodes[1]), is_classic(&nodes[2])], [Some(true), Some(false)]);
 
     let mut heard: Vec<_> = nodes.iter().map(|node| serve(stage, node)).collect();

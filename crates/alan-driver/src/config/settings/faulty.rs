@@ -18,7 +18,9 @@ impl Settings {
         }
         self.core.observer &= !fault!(CountObservers);
         self.core.classic_peers |= fault!(ServeClassic);
-        self.core.classic_peers &= !fault!(RefuseClassic);
+        if fault!(FewPeers) {
+            self.core.max_peers = self.core.max_peers.min(40);
+        }
         if fault!(TrustSilence) {
             self.core.heartbeat_timeout = Duration::from_secs(86_400);
         }
