@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use alan_driver::{AsyncRuntime, Driver, IncomingTaken, Message, Runtime, StartError, Task};
 use alan_smol::Smol;
@@ -21,6 +22,11 @@ pub(crate) trait Adapter: Sized + 'static {
     /// Starts a node, inside of `block_on`.
     fn start(node: NewNode<Self>) -> impl Future<Output = Result<Node<Self>, StartError>> {
         node.start()
+    }
+
+    /// Starts a node whose loop nobody else's work shares a thread with, inside of `block_on`.
+    fn start_apart(node: NewNode<Self>) -> impl Future<Output = Result<Node<Self>, StartError>> {
+        Self::start(node)
     }
 
     /// Runs a task beside the one that waits.
@@ -86,6 +92,10 @@ impl Adapter for GlobalSmol {
         smol::block_on(future)
     }
 
+    async fn start_apart(node: NewNode<Self>) -> Result<Node<Self>, StartError> {
+        node.start_on(Smol::spawning(|task| drop(thread::spawn(|| smol::block_on(task)))))
+    }
+
     serve_with_futures!();
 }
 
@@ -107,6 +117,10 @@ impl Adapter for AsyncStd {
 
     async fn start(node: NewNode<Self>) -> Result<Node<Self>, StartError> {
         node.start_on(Self::runtime())
+    }
+
+    async fn start_apart(node: NewNode<Self>) -> Result<Node<Self>, StartError> {
+        node.start_on(Smol::spawning(|task| drop(thread::spawn(|| Self::block_on(task)))))
     }
 
     fn spawn(task: Task) {
@@ -144,6 +158,10 @@ impl Adapter for MixedCluster {
 
     fn block_on<F: Future>(future: F) -> F::Output {
         TokioThreads::block_on(future)
+    }
+
+    async fn start_apart(node: NewNode<Self>) -> Result<Node<Self>, StartError> {
+        node.start_on(Mixed::Tokio(Tokio::current()?))
     }
 
     fn spawn(task: Task) {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use alan_tokio::discovery::Host;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Clusters without infrastructure: nodes find each other over UDP, talk, and agree on locks.
@@ -96,8 +97,9 @@ pub(crate) struct AgentArgs {
     pub(crate) cluster_size: Option<u32>,
 
     /// A file with the cluster's key, as made by `alan keygen FILE`. Environment: ALAN_KEY_FILE,
-    /// or the key itself in ALAN_KEY; it is never taken from the command line, where others could
-    /// read it.
+    /// or the key itself in ALAN_KEY, or a passphrase in ALAN_PASSPHRASE with the cluster's name
+    /// in ALAN_CLUSTER_NAME; none of them is taken from the command line, where others could read
+    /// it.
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
@@ -115,6 +117,16 @@ pub(crate) struct KeygenArgs {
     /// Replace the file if it exists.
     #[arg(long, requires = "file")]
     pub(crate) force: bool,
+
+    /// Derive the key from a passphrase, asked for at a terminal, else the first line of the
+    /// standard input. The same passphrase and name give the same key everywhere.
+    #[arg(long, requires = "cluster_name")]
+    pub(crate) from_passphrase: bool,
+
+    /// The cluster's name, no secret: clusters with one passphrase have different keys by it.
+    #[arg(long, value_name = "NAME", requires = "from_passphrase")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) cluster_name: Option<String>,
 }
 
 #[cfg(test)]

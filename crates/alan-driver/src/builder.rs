@@ -14,6 +14,8 @@ use rand_core::SeedableRng;
 use thiserror::Error;
 
 use crate::clock::{self, LeaseClock};
+#[cfg(feature = "passphrase")]
+use crate::config::passphrase::Passphrase;
 use crate::config::{ConfigProblem, Configuration, QueueFull, Settings};
 use crate::delivery::InboxLimits;
 use crate::discovery::{Discover, Resolver};
@@ -116,6 +118,16 @@ impl<R> Builder<R> {
     /// See [`Settings::peers`].
     pub fn peers<P: ToString>(self, peers: impl IntoIterator<Item = P>) -> Self {
         Self { settings: self.settings.peers(peers), ..self }
+    }
+
+    /// See [`Settings::key_from_passphrase`].
+    #[cfg(feature = "passphrase")]
+    pub fn key_from_passphrase(
+        self,
+        passphrase: impl Into<Passphrase>,
+        cluster_name: impl Into<String>,
+    ) -> Self {
+        Self { settings: self.settings.key_from_passphrase(passphrase, cluster_name), ..self }
     }
 
     /// See [`Settings::key_from_env`].

@@ -12,6 +12,8 @@
 //! | `bind` | `ALAN_BIND` | 0.0.0.0 |
 //! | `key` | `ALAN_KEY`, in base64 or hexadecimal | none: plain text |
 //! | `key_file` | `ALAN_KEY_FILE` | |
+//! | `passphrase` (feature `passphrase`) | `ALAN_PASSPHRASE`, in place of a key | |
+//! | `cluster_name` (feature `passphrase`) | `ALAN_CLUSTER_NAME`, needed with a passphrase | |
 //! | `also_open_with` | `ALAN_ALSO_OPEN_WITH`, keys separated by commas | none |
 //! | `security_enabled` | `ALAN_SECURITY_ENABLED` | whether there is a key |
 //! | `name` | `ALAN_NAME` | empty |
@@ -38,6 +40,8 @@
 mod environment;
 mod key;
 mod layer;
+#[cfg(feature = "passphrase")]
+pub mod passphrase;
 mod problem;
 mod settings;
 mod value;

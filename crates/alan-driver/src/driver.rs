@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::delivery::Reading;
 use crate::engine::{Engine, Port};
-use crate::socket::ReceiveBuffers;
+use crate::socket::{KERNEL_OVERHEAD, ReceiveBuffers};
 use crate::wakes::Wakes;
 
 /// Batches that one call receives at most, so that others get the thread.
@@ -54,7 +54,8 @@ pub struct Driver {
     wakes: Wakes,
     /// Whether the last read has left something in the socket that may be read now.
     more: bool,
-    /// Bytes received since the present deadline came, while the socket was never found empty.
+    /// Bytes of the kernel's buffer that were freed, at least, since the present deadline came,
+    /// while the socket was never found empty.
     backlog: usize,
     /// The most bytes that can have been waiting at any one moment.
     kernel_buffer: usize,
@@ -133,8 +134,9 @@ impl Driver {
             }
             match self.socket.receive(&mut self.buffers) {
                 Ok(_) => {
+                    self.backlog += self.buffers.kernel_bytes();
                     let datagrams = self.buffers.datagrams();
-                    self.backlog += self.engine.handle_batch(datagrams, reading, &mut self.wakes);
+                    self.engine.handle_batch(datagrams, reading, &mut self.wakes);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.backlog = 0;
@@ -142,7 +144,8 @@ impl Driver {
                 }
                 // One read has failed, not the socket.
                 Err(error) => {
-                    self.backlog += self.engine.count_receive_failure(&error);
+                    self.backlog += KERNEL_OVERHEAD;
+                    self.engine.count_receive_failure(&error);
                     break;
                 }
             }

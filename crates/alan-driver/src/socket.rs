@@ -11,6 +11,7 @@ use quinn_udp::UdpSocketState;
 use socket2::{Domain, Protocol, Type};
 use thiserror::Error;
 
+pub(crate) use receive::KERNEL_OVERHEAD;
 pub use receive::{BATCH_SIZE, Datagrams, ReceiveBuffers};
 pub use send::{BatchSent, SendFailure, SendFailureKind};
 

@@ -245,6 +245,17 @@ fn two_settings_of_a_kind_in_one_layer_are_refused() {
     assert_eq!(error.variable.as_deref(), Some("ALAN_KEY_FILE"));
 }
 
+#[cfg(not(feature = "passphrase"))]
+#[test]
+fn a_passphrase_that_this_build_can_not_use_is_refused() {
+    let error = variables(&[("ALAN_PASSPHRASE", "open sesame")]).expect_err("no plain text");
+    assert_eq!(
+        error.to_string(),
+        "passphrase (from ALAN_PASSPHRASE) is set, but must be unset in a program that was built \
+         without the feature `passphrase`"
+    );
+}
+
 #[test]
 fn security_can_be_off_although_there_is_a_key() {
     let layer = variables(&[("ALAN_KEY", KEY)]).expect("a key");

@@ -8,11 +8,12 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
+use alan_driver::clock::LeaseClock;
 use alan_driver::config::QueueFull;
 use alan_driver::{Driver, LeaveReason, Turn};
 use alan_proto::wire::Message;
 
-use by_hand::{Bench, PATIENCE, now};
+use by_hand::{Bench, PATIENCE, TIMEOUT, now};
 
 #[test]
 fn who_was_heard_while_the_loop_slept_is_not_declared_dead() {
@@ -34,6 +35,20 @@ fn who_was_heard_while_the_loop_slept_is_not_declared_dead() {
     let left = std::iter::from_fn(|| now(events.recv()).flatten()).last();
     let (peer, why) = (bench.peer_addr(), LeaveReason::Silent);
     assert_eq!(left, Some(alan_driver::Event::Left { peer, why }));
+}
+
+/// Nothing is excused here: only what was read before judging keeps the peer alive.
+#[test]
+fn a_loop_on_time_reads_all_that_waits_before_it_judges() {
+    let mut bench = Bench::new();
+    bench.join();
+    let clock = LeaseClock::new();
+    let end = clock.now() + 4 * TIMEOUT;
+    while clock.now() < end {
+        bench.heartbeat();
+        let _ = bench.driver.advance();
+        assert!(!bench.peer_is_gone(), "its heartbeat lay in the socket");
+    }
 }
 
 #[test]

@@ -114,6 +114,7 @@
 //! | --- | --- |
 //! | `global` (default) | smol's global executor, and with it the `smol` crate and all that it depends on. Without it, [`Builder::start`] fails, and nodes are started by [`Builder::start_on`] |
 //! | `hickory` | discovery through name servers of your own choice, with SRV records and TTLs |
+//! | `passphrase` | keys from passphrases |
 //! | `serde` | configuration from TOML, JSON and the like |
 //! | `metrics` | a node's counters through the `metrics` facade |
 //!

@@ -1,5 +1,7 @@
-//! `alan keygen`: a new random key, printed as base64 or written to a file that only its owner
-//! reads.
+//! `alan keygen`: a new random key, or one derived from a passphrase, printed as base64 or written
+//! to a file that only its owner reads.
+
+mod passphrase;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use alan_proto::envelope::Key;
+use alan_tokio::config::passphrase::{PassphraseError, derive_key};
 use data_encoding::BASE64;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -18,6 +21,12 @@ use crate::args::KeygenArgs;
 enum KeygenError {
     #[error("the system gave no random bytes")]
     NoRandomness(#[source] getrandom::Error),
+    #[error("the passphrase can't be read")]
+    Read(#[source] io::Error),
+    #[error("these are two different passphrases")]
+    Mistyped,
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     #[error("{} exists already; --force replaces it", path.display())]
     Exists { path: PathBuf },
     #[error("{} can't be written", path.display())]
@@ -27,17 +36,25 @@ enum KeygenError {
 }
 
 pub(crate) fn run(args: &KeygenArgs) -> Outcome {
-    let mut key = Zeroizing::new([0; Key::LEN]);
-    getrandom::fill(&mut *key).map_err(KeygenError::NoRandomness)?;
+    let key = match &args.cluster_name {
+        Some(name) => derive_key(&passphrase::read()?, name).map_err(KeygenError::from)?,
+        None => random_key()?,
+    };
     let line = Zeroizing::new(BASE64.encode(&*key) + "\n");
     match &args.file {
         Some(path) => {
             write(path, args.force, line.as_bytes())?;
-            eprintln!("a new key is in {}; give each node a copy", path.display());
+            eprintln!("the key is in {}; give each node a copy", path.display());
         }
         None => io::stdout().write_all(line.as_bytes()).map_err(KeygenError::Print)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn random_key() -> Result<Zeroizing<[u8; Key::LEN]>, KeygenError> {
+    let mut key = Zeroizing::new([0; Key::LEN]);
+    getrandom::fill(&mut *key).map_err(KeygenError::NoRandomness)?;
+    Ok(key)
 }
 
 /// Never leaves the key readable by others, not even for a moment: a file that is replaced is

@@ -10,6 +10,8 @@ use alan_proto::envelope::Key;
 use zeroize::Zeroizing;
 
 use super::key::{KeyTextError, key_from_text, key_problem};
+#[cfg(feature = "passphrase")]
+use super::passphrase::{self, Passphrase};
 use super::{ConfigProblem, Layer};
 use crate::discovery::Host;
 
@@ -66,9 +68,32 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
             layer.also_open_with = Some(keys_from_variable(&variable("also_open_with"), texts)?);
         }
         layer.key_file = (self.lookup)(&variable("key_file")).map(PathBuf::from);
+        self.read_passphrase(layer)?;
         layer.security_enabled =
             self.read("security_enabled", "true or false", |text| text.parse().ok())?;
         Ok(())
+    }
+
+    #[cfg(feature = "passphrase")]
+    fn read_passphrase(&self, layer: &mut Layer) -> Result<(), ConfigProblem> {
+        let name = variable("passphrase");
+        if let Some(text) = (self.lookup)(&name) {
+            layer.passphrase = Some(passphrase_from_variable(&name, text)?);
+        }
+        let text = "UTF-8";
+        layer.cluster_name = self.read("cluster_name", text, |name| Some(name.to_owned()))?;
+        Ok(())
+    }
+
+    /// A node that was to be sealed must not start in plain text.
+    #[cfg(not(feature = "passphrase"))]
+    fn read_passphrase(&self, _layer: &mut Layer) -> Result<(), ConfigProblem> {
+        let name = variable("passphrase");
+        if (self.lookup)(&name).is_none() {
+            return Ok(());
+        }
+        let permitted = "unset in a program that was built without the feature `passphrase`";
+        Err(ConfigProblem::new("passphrase", "set", permitted).in_variable(name))
     }
 
     fn read_identity(&self, layer: &mut Layer) -> Result<(), ConfigProblem> {
@@ -154,6 +179,15 @@ pub(super) fn key_from_variable(variable: &str, value: OsString) -> Result<Key, 
     str::from_utf8(&bytes)
         .map_or(Err(KeyTextError::Encoding), key_from_text)
         .map_err(|error| key_problem(error).in_variable(variable))
+}
+
+/// Reads a passphrase from a variable's value, and erases our copy of that.
+#[cfg(feature = "passphrase")]
+fn passphrase_from_variable(variable: &str, value: OsString) -> Result<Passphrase, ConfigProblem> {
+    let bytes = Zeroizing::new(value.into_encoded_bytes());
+    str::from_utf8(&bytes)
+        .map(Passphrase::from_line)
+        .map_err(|_not_shown| passphrase::not_text().in_variable(variable))
 }
 
 /// Reads keys that are separated by commas from a variable's value, and erases our copy of it.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use alan_proto::envelope::Key;
 
+#[cfg(feature = "passphrase")]
+use super::passphrase::Passphrase;
 use super::{QueueFull, Refresh};
 use crate::discovery::Host;
 
@@ -28,6 +30,11 @@ pub struct Layer {
     #[cfg_attr(feature = "serde", serde(deserialize_with = "text::key"))]
     pub key: Option<Key>,
     pub key_file: Option<PathBuf>,
+    #[cfg(feature = "passphrase")]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "text::passphrase"))]
+    pub passphrase: Option<Passphrase>,
+    #[cfg(feature = "passphrase")]
+    pub cluster_name: Option<String>,
     #[cfg_attr(feature = "serde", serde(deserialize_with = "text::keys"))]
     pub also_open_with: Option<Vec<Key>>,
     pub security_enabled: Option<bool>,
@@ -75,6 +82,8 @@ mod text {
     use serde::de::{Deserialize, Deserializer, Error};
     use zeroize::Zeroizing;
 
+    #[cfg(feature = "passphrase")]
+    use super::Passphrase;
     use super::{Duration, Key};
     use crate::config::key_from_text;
 
@@ -111,6 +120,14 @@ mod text {
     {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
         key_from_text(&text).map(Some).map_err(D::Error::custom)
+    }
+
+    #[cfg(feature = "passphrase")]
+    pub(super) fn passphrase<'de, D>(deserializer: D) -> Result<Option<Passphrase>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        Ok(Some(String::deserialize(deserializer)?.into()))
     }
 
     pub(super) fn keys<'de, D>(deserializer: D) -> Result<Option<Vec<Key>>, D::Error>

@@ -16,6 +16,8 @@ use alan_proto::envelope::Key;
 
 use super::environment::key_from_variable;
 use super::key::{A_KEY, key_from_text, key_problem, read_key_file};
+#[cfg(feature = "passphrase")]
+use super::passphrase::Passphrase;
 use super::{ConfigProblem, QueueFull};
 use crate::discovery::Discover;
 use crate::socket::KERNEL_BUFFER;
@@ -29,7 +31,9 @@ pub struct Settings {
     bind: IpAddr,
     places: Option<Places>,
     refresh_interval: Option<Duration>,
-    key: Option<Key>,
+    secret: Option<Secret>,
+    #[cfg(feature = "passphrase")]
+    cluster_name: Option<String>,
     also_open_with: Vec<Key>,
     security_enabled: Option<bool>,
     response_cache: usize,
@@ -41,6 +45,14 @@ pub struct Settings {
     kernel_buffer: usize,
     /// The fields whose present value came from an environment variable.
     from_environment: BTreeSet<&'static str>,
+}
+
+/// What to seal with.
+#[derive(Debug)]
+enum Secret {
+    Key(Key),
+    #[cfg(feature = "passphrase")]
+    Passphrase(Passphrase),
 }
 
 /// Where other nodes may be.
@@ -57,7 +69,9 @@ impl Default for Settings {
             bind: Ipv4Addr::UNSPECIFIED.into(),
             places: None,
             refresh_interval: Some(Duration::from_secs(30)),
-            key: None,
+            secret: None,
+            #[cfg(feature = "passphrase")]
+            cluster_name: None,
             also_open_with: Vec::new(),
             security_enabled: None,
             response_cache: 4_096,
@@ -160,7 +174,7 @@ impl Settings {
     /// are strangers.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
-        self.key = Some(key);
+        self.secret = Some(Secret::Key(key));
         self.set_in_code("key")
     }
 
@@ -182,6 +196,34 @@ impl Settings {
         };
         let text = read_key_file(path).map_err(unreadable)?;
         Ok(self.key(key_from_text(&text).map_err(key_problem)?))
+    }
+
+    /// Seals with a key that is derived from a passphrase, 8 to 1,024 bytes, and the cluster's
+    /// name, 1 to 255 bytes: [how, and what it is worth](super::passphrase). Nodes with another
+    /// passphrase, or another name, are strangers.
+    ///
+    /// [`validate`](Self::validate), and so the start of a node, derives it: that takes a fraction
+    /// of a second and 64 MiB.
+    #[cfg(feature = "passphrase")]
+    #[must_use]
+    pub fn key_from_passphrase(
+        self,
+        passphrase: impl Into<Passphrase>,
+        cluster_name: impl Into<String>,
+    ) -> Self {
+        self.passphrase(passphrase.into()).cluster_name(cluster_name.into())
+    }
+
+    #[cfg(feature = "passphrase")]
+    fn passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.secret = Some(Secret::Passphrase(passphrase));
+        self.set_in_code("passphrase")
+    }
+
+    #[cfg(feature = "passphrase")]
+    fn cluster_name(mut self, name: String) -> Self {
+        self.cluster_name = Some(name);
+        self.set_in_code("cluster_name")
     }
 
     /// Opens with this key, too, beside the one that seals: called for each of up to four keys. For
@@ -386,7 +428,7 @@ impl fmt::Debug for Settings {
             .field("bind", &self.bind)
             .field("places", &self.places)
             .field("refresh_interval", &self.refresh_interval)
-            .field("key", &self.key)
+            .field("secret", &self.secret)
             .field("also_open_with", &self.also_open_with)
             .field("security_enabled", &self.security_enabled)
             .field("response_cache", &self.response_cache)

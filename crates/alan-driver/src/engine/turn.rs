@@ -19,9 +19,6 @@ use crate::events::Event;
 use crate::signal::lock;
 use crate::wakes::Wakes;
 
-/// What a waiting datagram takes of the kernel's buffer beside its own length: at least this.
-const KERNEL_OVERHEAD: usize = 256;
-
 /// A deadline has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Due {
@@ -55,30 +52,25 @@ impl Engine {
         self.core().socket()
     }
 
-    /// Handles what was received, and tells how much of the kernel's buffer that has freed, at
-    /// least.
+    /// Handles what was received.
     pub(crate) fn handle_batch<'d>(
         &self,
         datagrams: impl Iterator<Item = (SocketAddr, &'d mut [u8])>,
         reading: Reading,
         wakes: &mut Wakes,
-    ) -> usize {
+    ) {
         let _entered = self.span.enter();
         let now = self.clock.now();
-        let mut kernel_bytes = 0;
         for (from, datagram) in datagrams {
-            kernel_bytes += datagram.len() + KERNEL_OVERHEAD;
             self.handle_datagram(now, from, datagram, reading, wakes);
         }
         wakes.wake();
-        kernel_bytes
     }
 
-    /// Takes note of a read that failed, and tells what that has freed, as for datagrams.
-    pub(crate) fn count_receive_failure(&self, error: &io::Error) -> usize {
+    /// Takes note of a read that failed.
+    pub(crate) fn count_receive_failure(&self, error: &io::Error) {
         self.receive_failures.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(parent: &self.span, %error, "receive failed");
-        KERNEL_OVERHEAD
     }
 
     /// Opens one datagram, and hands on what was in it.

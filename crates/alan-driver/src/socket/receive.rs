@@ -17,6 +17,9 @@ pub const BATCH_SIZE: usize = quinn_udp::BATCH_SIZE;
 /// the longest IP packet, and cuts unnoticed what does not fit.
 const SLOT: usize = 64 * 1024;
 
+/// What a slot's content takes of the kernel's buffer beside its own length: at least this.
+pub(crate) const KERNEL_OVERHEAD: usize = 256;
+
 impl Socket {
     /// Takes what has arrived, at most [`BATCH_SIZE`] slots of it, into `buffers`, in place of
     /// what they held, and tells how many slots were filled (a slot may hold several datagrams).
@@ -52,6 +55,13 @@ impl ReceiveBuffers {
             meta: [RecvMeta::default(); BATCH_SIZE],
             filled: 0,
         }
+    }
+
+    /// How much of the kernel's buffer the latest [`Socket::receive`] has freed, at least. What
+    /// shares a slot may have shared the overhead, too: a sender on the same machine can hand
+    /// dozens of short datagrams over as one.
+    pub(crate) fn kernel_bytes(&self) -> usize {
+        self.meta[..self.filled].iter().map(|meta| meta.len + KERNEL_OVERHEAD).sum()
     }
 
     /// The datagrams of the latest [`Socket::receive`], in the order of arrival, each with its
@@ -153,6 +163,12 @@ mod tests {
         );
         let third = buffers.datagrams().nth(2).expect("there are six").1.to_vec();
         assert_eq!(third, [20, 21, 22, 23, 24]);
+    }
+
+    #[test]
+    fn short_datagrams_in_one_slot_free_no_more_than_one_packet() {
+        assert_eq!(filled(&[(60, 1)]).kernel_bytes(), 60 + KERNEL_OVERHEAD);
+        assert_eq!(filled(&[(0, 0), (3, 3)]).kernel_bytes(), 3 + 2 * KERNEL_OVERHEAD);
     }
 
     #[test]

@@ -14,9 +14,15 @@ impl Settings {
     /// can be only one.
     pub fn apply(self, layer: Layer) -> Result<Self, ConfigProblem> {
         let laid = Laid { settings: self, from_environment: layer.from_environment };
+        laid.one_secret(&layer)?;
+        let laid = laid.places(&layer)?.key(layer.key, layer.key_file)?;
+        #[cfg(feature = "passphrase")]
+        let laid = laid.lay("passphrase", layer.passphrase, Self::passphrase).lay(
+            "cluster_name",
+            layer.cluster_name,
+            Self::cluster_name,
+        );
         let laid = laid
-            .places(&layer)?
-            .key(layer.key, layer.key_file)?
             .lay("port", layer.port, Self::port)
             .lay("bind", layer.bind, Self::bind)
             .lay("also_open_with", layer.also_open_with, |mut settings, keys| {
@@ -86,14 +92,27 @@ impl Laid {
             .lay("peers", layer.peers.as_ref(), Settings::peers))
     }
 
+    fn one_secret(&self, layer: &Layer) -> Result<(), ConfigProblem> {
+        if layer.key.is_some() && layer.key_file.is_some() {
+            return Err(self.both("key_file", "key", "set only where key is not"));
+        }
+        #[cfg(feature = "passphrase")]
+        if layer.passphrase.is_some() {
+            if layer.key.is_some() {
+                return Err(self.both("passphrase", "key", "set only where key is not"));
+            }
+            if layer.key_file.is_some() {
+                return Err(self.both("passphrase", "key_file", "set only where key_file is not"));
+            }
+        }
+        Ok(())
+    }
+
     fn key(
         self,
         key: Option<Key>,
         key_file: Option<std::path::PathBuf>,
     ) -> Result<Self, ConfigProblem> {
-        if key.is_some() && key_file.is_some() {
-            return Err(self.both("key_file", "key", "set only where key is not"));
-        }
         let Some(path) = key_file else {
             return Ok(self.lay("key", key, Settings::key));
         };

@@ -1,15 +1,18 @@
 //! The one check of all settings.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use alan_proto::ResponseLimits;
-use alan_proto::envelope::{Key, Keyring};
+use alan_proto::envelope::Keyring;
 
-use super::{Places, Settings};
+use super::{Places, Secret, Settings};
 use crate::config::environment::variable;
 use crate::config::key::A_KEY;
+#[cfg(feature = "passphrase")]
+use crate::config::passphrase;
 use crate::config::{ConfigProblem, Configuration};
 use crate::discovery::{Discover, Host, Schedule, StaticPeers, SystemDns};
 
@@ -26,7 +29,7 @@ impl Settings {
     /// Checks everything, once. The error names the first setting that is out of its range, and
     /// the environment variable that it came from, if it did.
     pub fn validate(mut self) -> Result<Configuration, ConfigProblem> {
-        let from_environment = std::mem::take(&mut self.from_environment);
+        let from_environment = mem::take(&mut self.from_environment);
         self.with_faults().check().map_err(|problem| {
             if problem.variable.is_none() && from_environment.contains(problem.field) {
                 let variable = variable(problem.field);
@@ -37,13 +40,13 @@ impl Settings {
         })
     }
 
-    fn check(self) -> Result<Configuration, ConfigProblem> {
+    fn check(mut self) -> Result<Configuration, ConfigProblem> {
         let interval = self.refresh_interval;
         if interval.is_some_and(|interval| !(Duration::from_millis(1)..=DAY).contains(&interval)) {
             let value = format!("{:?}", interval.unwrap_or_default());
             return Err(ConfigProblem::new("refresh_interval", value, "1ms to 24h, or off"));
         }
-        let mut core = self.core;
+        let mut core = mem::take(&mut self.core);
         if let Some(interval) = interval {
             core.join_interval = interval.max(SHORTEST_JOIN_INTERVAL);
         }
@@ -60,12 +63,15 @@ impl Settings {
         response_cache.answers = self.response_cache;
         response_cache.bytes = self.response_cache_bytes;
 
+        let discover = source(self.places.take(), core.port)?;
+        // Last, because it may take a while.
+        let keyring = self.take_keyring()?;
         let max_addresses = usize::try_from(core.max_candidates).expect("at most 65,536");
         Ok(Configuration {
             bind: SocketAddr::new(self.bind, core.port),
-            discover: source(self.places, core.port)?,
+            discover,
             schedule: Schedule { interval, max_addresses },
-            keyring: keyring(self.key, self.also_open_with, self.security_enabled)?,
+            keyring,
             response_cache,
             queue_size: self.queue_size,
             queue_bytes: self.queue_bytes,
@@ -73,6 +79,31 @@ impl Settings {
             event_queue: self.event_queue,
             kernel_buffer: self.kernel_buffer,
             core,
+        })
+    }
+
+    /// The key to seal with, and others to open with. A node that was told to seal never starts in
+    /// plain text.
+    fn take_keyring(&mut self) -> Result<Option<Keyring>, ConfigProblem> {
+        let also = mem::take(&mut self.also_open_with);
+        let secret = match (self.secret.take(), self.security_enabled) {
+            (None, Some(true)) => return Err(ConfigProblem::new("key", "not set", A_KEY)),
+            (None, None) if !also.is_empty() => {
+                let permitted = "set where also_open_with is: to seal with";
+                return Err(ConfigProblem::new("key", "not set", permitted));
+            }
+            (None, None) | (_, Some(false)) => return Ok(None),
+            (Some(secret), _) => secret,
+        };
+        let key = match secret {
+            Secret::Key(key) => key,
+            #[cfg(feature = "passphrase")]
+            Secret::Passphrase(text) => passphrase::key(&text, self.cluster_name.as_deref())?,
+        };
+        let count = also.len();
+        let keyring = also.into_iter().try_fold(Keyring::new(key), Keyring::with_opening);
+        keyring.map(Some).map_err(|_full| {
+            ConfigProblem::new("also_open_with", format!("{count} keys"), "at most 4 keys")
         })
     }
 }
@@ -104,27 +135,4 @@ fn source(places: Option<Places>, port: u16) -> Result<Box<dyn Discover>, Config
         Some(Places::Discover(source)) => Ok(source),
         None => Err(ConfigProblem::new("discovery", "not set", "one of dns, peers and discover")),
     }
-}
-
-/// The key to seal with, and others to open with. A node that was told to seal never starts in plain
-/// text.
-fn keyring(
-    key: Option<Key>,
-    also: Vec<Key>,
-    enabled: Option<bool>,
-) -> Result<Option<Keyring>, ConfigProblem> {
-    let key = match (key, enabled) {
-        (_, Some(false)) => return Ok(None),
-        (None, Some(true)) => return Err(ConfigProblem::new("key", "not set", A_KEY)),
-        (None, None) if !also.is_empty() => {
-            let permitted = "set where also_open_with is: to seal with";
-            return Err(ConfigProblem::new("key", "not set", permitted));
-        }
-        (None, None) => return Ok(None),
-        (Some(key), _) => key,
-    };
-    let count = also.len();
-    also.into_iter().try_fold(Keyring::new(key), Keyring::with_opening).map(Some).map_err(|_full| {
-        ConfigProblem::new("also_open_with", format!("{count} keys"), "at most 4 keys")
-    })
 }
