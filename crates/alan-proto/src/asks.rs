@@ -120,12 +120,6 @@ struct Pending {
     deadline: Option<TimerId>,
 }
 
-#[derive(Clone, Copy, Hash, Debug)]
-enum Timer {
-    Deadline(Handle),
-    Pause(Handle),
-}
-
 /// The pending requests. A machine of its own: it has its own timers, due at
 /// [`next_timeout`](Self::next_timeout).
 #[derive(Clone, Hash, Debug)]
@@ -134,7 +128,10 @@ pub(crate) struct Asks {
     rows: Map<Key, Ask>,
     members: Members,
     strangers: List,
-    timers: Timers<Timer>,
+    /// Of requests.
+    deadlines: Timers<Handle>,
+    /// Of asks, until their next transmission.
+    pauses: Timers<Handle>,
 }
 
 impl Asks {
@@ -152,7 +149,8 @@ impl Asks {
             // Low enough never to run out, and not zero.
             members: Members::new(draw / 2 + 1),
             strangers: List::new(Chain::Peer),
-            timers: Timers::new(),
+            deadlines: Timers::new(),
+            pauses: Timers::new(),
         }
     }
 
@@ -281,7 +279,13 @@ impl Asks {
 
     /// When [`pop_due`](Self::pop_due) has something to give; O(1).
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.timers.next().map(|(at, _)| at)
+        let pause = self.pauses.next().map(|(at, _)| at);
+        self.next_deadline().into_iter().chain(pause).min()
+    }
+
+    /// When the next request ends for want of an answer; O(1).
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next().map(|(at, _)| at)
     }
 
     /// Takes out what is due, one at a time. `timeout` gives how long a member is waited for now,
@@ -291,11 +295,14 @@ impl Asks {
         now: Instant,
         timeout: impl Fn(Handle) -> Duration,
     ) -> Option<Due> {
-        while let Some(timer) = self.timers.pop_due(now) {
-            let due = match timer {
-                Timer::Deadline(request) => self.time_out(request).map(Due::TimedOut),
-                Timer::Pause(ask) => self.retransmit(now, ask, &timeout),
-            };
+        // What is over is not sent once more.
+        while let Some(request) = self.deadlines.pop_due(now) {
+            if let Some(id) = self.time_out(request) {
+                return Some(Due::TimedOut(id));
+            }
+        }
+        while let Some(ask) = self.pauses.pop_due(now) {
+            let due = self.retransmit(now, ask, &timeout);
             if due.is_some() {
                 return due;
             }
@@ -320,7 +327,7 @@ impl Asks {
         let Asked::Member(member) = asked else { return None };
         let request = self.get(request).id;
         let attempts = self.row(ask).transmissions;
-        let pause = self.timers.arm(now + backoff(timeout(member), attempts), Timer::Pause(ask));
+        let pause = self.pauses.arm(now + backoff(timeout(member), attempts), ask);
         let row = self.row_mut(ask);
         row.transmissions = attempts.saturating_add(1);
         row.pause = Some(pause);
@@ -364,7 +371,7 @@ impl Asks {
             Addressee::Extended { member, timeout } => {
                 members.push(rows, member, ask);
                 let number = Some(members.number(member));
-                let pause = Some(self.timers.arm(now + backoff(timeout, 0), Timer::Pause(ask)));
+                let pause = Some(self.pauses.arm(now + backoff(timeout, 0), ask));
                 let row = self.row_mut(ask);
                 (row.number, row.pause) = (number, pause);
             }
@@ -373,7 +380,7 @@ impl Asks {
     }
 
     fn arm_deadline(&mut self, request: Handle, deadline: Option<Instant>) -> RequestId {
-        let timer = deadline.map(|at| self.timers.arm(at, Timer::Deadline(request)));
+        let timer = deadline.map(|at| self.deadlines.arm(at, request));
         let pending = self.get_mut(request);
         pending.deadline = timer;
         pending.id
@@ -402,7 +409,7 @@ impl Asks {
             self.forget(ask);
         }
         if !planted(Mutant::DeadlineOfFormer) {
-            self.timers.stop_in(&mut deadline);
+            self.deadlines.stop_in(&mut deadline);
         }
         Some(id)
     }
@@ -410,13 +417,13 @@ impl Asks {
     /// Takes the ask out of everything but the list of its request.
     fn forget(&mut self, ask: Handle) {
         let asked = self.key(ask).asked;
-        let Self { rows, members, strangers, timers, .. } = self;
+        let Self { rows, members, strangers, pauses, .. } = self;
         match asked {
             Asked::Address(_) => strangers.remove(rows, ask),
             Asked::Member(member) => members.remove(rows, member, ask),
         }
         if let Some((_, mut row)) = rows.remove_at(ask) {
-            timers.stop_in(&mut row.pause);
+            pauses.stop_in(&mut row.pause);
         }
     }
 

@@ -150,6 +150,8 @@ pub struct Node<E, R> {
     asks: Asks,
     locks: Box<ClassicLocks>,
     timers: Timers<Timer>,
+    /// When a member may have been silent for too long.
+    silences: Timers<Handle>,
     outbox: Outbox,
     warnings: Warnings,
     stats: Stats,
@@ -180,7 +182,6 @@ enum Phase {
 #[derive(Clone, Copy, Hash, Debug)]
 enum Timer {
     Heartbeat,
-    Silence(Handle),
     Confirmation(Handle),
     Join(Handle),
     Goodbye,
@@ -190,7 +191,6 @@ impl Timer {
     const fn reason(self) -> Wakeup {
         match self {
             Self::Heartbeat => Wakeup::Heartbeat,
-            Self::Silence(_) => Wakeup::Silence,
             Self::Confirmation(_) => Wakeup::Confirmation,
             Self::Join(_) => Wakeup::Join,
             Self::Goodbye => Wakeup::Goodbye,
@@ -249,6 +249,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             asks,
             locks,
             timers: Timers::new(),
+            silences: Timers::new(),
             outbox: Outbox::new((config.max_peers + config.max_candidates) as usize + OUTBOX_SLACK),
             warnings: Warnings::default(),
             stats: Stats::default(),
@@ -267,11 +268,15 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         while !self.outbox.is_full()
+            && let Some(member) = self.silences.pop_due(self.now)
+        {
+            self.check_silence(member);
+        }
+        while !self.outbox.is_full()
             && let Some(timer) = self.timers.pop_due(self.now)
         {
             match timer {
                 Timer::Heartbeat => self.send_heartbeats(),
-                Timer::Silence(member) => self.check_silence(member),
                 Timer::Confirmation(member) => self.ask_for_confirmation(member),
                 Timer::Join(candidate) => self.ask_again(candidate),
                 Timer::Goodbye => self.say_goodbye(),
@@ -371,6 +376,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.asks.hash(&mut hasher);
         self.locks.hash(&mut hasher);
         self.timers.hash(&mut hasher);
+        self.silences.hash(&mut hasher);
         self.outbox.hash(&mut hasher);
         self.warnings.hash(&mut hasher);
         self.stats.hash(&mut hasher);
@@ -381,10 +387,27 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let own = self.timers.next().map(|(at, timer)| Deadline { at, reason: timer.reason() });
+        let silence = self.silences.next().map(|(at, _)| Deadline { at, reason: Wakeup::Silence });
         let request = self.asks.next_timeout().map(|at| Deadline { at, reason: Wakeup::Request });
-        let lock = self.locks.next_timeout().map(|at| Deadline { at, reason: Wakeup::Lock });
         // The first of those that are equal: its reason is the one to be told.
-        [own, request, lock].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        [own, silence, request, self.next_lock_timeout()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|deadline| deadline.at)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) may next turn something away for want of a
+    /// datagram: a member that was silent, a request, a lock call. Whatever has arrived by then is
+    /// to be handed in first; before that moment `handle_timeout` only sends. Pure and O(1).
+    #[must_use]
+    pub fn poll_judgement(&self) -> Option<Instant> {
+        let silence = self.silences.next().map(|(at, _)| at);
+        let lock = self.next_lock_timeout().map(|deadline| deadline.at);
+        [silence, self.asks.next_deadline(), lock].into_iter().flatten().min()
+    }
+
+    fn next_lock_timeout(&self) -> Option<Deadline> {
+        self.locks.next_timeout().map(|at| Deadline { at, reason: Wakeup::Lock })
     }
 }
 

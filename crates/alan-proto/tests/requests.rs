@@ -433,3 +433,18 @@ fn a_life_that_is_forgotten_and_comes_back_has_nothing_executed_twice() {
     cluster.run_for(cluster.latency);
     assert_eq!(asked(&cluster, 2), [first, third], "each once");
 }
+
+#[test]
+fn what_is_only_sent_again_is_no_judgement() {
+    let mut cluster = Cluster::new(31);
+    cluster.start_mesh(2, &Config::default());
+    cluster.run_for(SECOND);
+    cluster.passes = Box::new(|_| false);
+    let judged_before = cluster.node(addr(1)).poll_judgement();
+    let deadline = cluster.now + 2 * SECOND;
+    cluster.request(addr(1), addr(2), b"lost", Some(deadline));
+    let next = cluster.node(addr(1)).poll_timeout().expect("it is sent again").at;
+    assert!(next < cluster.now + SECOND);
+    assert!(judged_before.is_some_and(|at| at > deadline), "a member may fall silent later");
+    assert_eq!(cluster.node(addr(1)).poll_judgement(), Some(deadline));
+}

@@ -133,8 +133,9 @@ impl Engine {
         let core = self.core();
         let now = self.clock.now();
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let judges = is_due(core.node.poll_timeout().map(|deadline| deadline.at));
-        let others = [core.quorum.next_deadline(), core.unsent.retry_at()];
+        let judges = is_due(core.node.poll_judgement());
+        let protocol = core.node.poll_timeout().map(|deadline| deadline.at);
+        let others = [protocol, core.quorum.next_deadline(), core.unsent.retry_at()];
         (judges || others.into_iter().any(is_due)).then_some(Due { now, judges })
     }
 

@@ -153,6 +153,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             SignOfLife::Join => {
                 if self.membership.may_answer(now, member) {
                     self.answer(peer, block, elsewhere);
+                    self.answer_where_it_is_known(member, peer, block);
                 }
             }
             // It asks for a proof although it is a member here: we are none there, or not at this
@@ -305,6 +306,15 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.outbox.push(Queued::Answer { to, question, wants_proof });
     }
 
+    /// Answers a member's question a second time, where it is reached, if it seems to come from
+    /// elsewhere: it may be a copy that somebody else sent, faster than the question itself came.
+    fn answer_where_it_is_known(&mut self, member: Handle, from: SocketAddr, block: &SessionBlock) {
+        let path = self.membership.path(member).filter(|path| *path != from);
+        if let Some(path) = path.filter(|_| !self.membership.has_address(member, &from)) {
+            self.answer(path, block, false);
+        }
+    }
+
     /// Returns the member's challenge to it, again and again until it is known to have us as a
     /// member at the address at which it asked.
     fn prove(&mut self, member: Handle, to: SocketAddr) {
@@ -326,6 +336,10 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let timer = self.timers.arm(self.now + pause, Timer::Confirmation(member));
         life.set_confirmation_timer(timer);
         self.outbox.push(Queued::Proof { member, to });
+        // Where it asked from may be the address of somebody who sent a copy of its question.
+        if let Some(path) = self.membership.path(member).filter(|path| *path != to) {
+            self.outbox.push(Queued::Proof { member, to: path });
+        }
     }
 
     fn settle_confirmation(&mut self, member: Handle) {
@@ -447,7 +461,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let Some((addr, mut removed)) = self.membership.remove(member) else {
             return;
         };
-        self.timers.stop_in(&mut removed.silence_timer);
+        self.silences.stop_in(&mut removed.silence_timer);
         if let Some(life) = &mut removed.life {
             let mut timer = life.take_confirmation_timer();
             self.timers.stop_in(&mut timer);

@@ -124,6 +124,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let Self { asks, outbox, .. } = self;
         asks.close(|request| outbox.event(RequestEvent::Closed { request }));
         self.timers = Timers::new();
+        self.silences = Timers::new();
         self.phase = Phase::Leaving(GOODBYES);
         self.say_goodbye();
     }

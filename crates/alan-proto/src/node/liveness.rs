@@ -7,7 +7,7 @@
 
 use rand_core::CryptoRng;
 
-use super::{Node, Timer};
+use super::Node;
 use crate::envelope::Envelope;
 use crate::event::LeaveReason;
 use crate::mutant::{Mutant, planted};
@@ -43,7 +43,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         } else {
             silence.ends.min(self.now + self.config.heartbeat_timeout / STEPS)
         };
-        let timer = self.timers.arm(at, Timer::Silence(member));
+        let timer = self.silences.arm(at, member);
         if let Some(peer) = self.membership.at_mut(member) {
             peer.silence_timer = Some(timer);
         }
