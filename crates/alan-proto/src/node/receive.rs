@@ -103,7 +103,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let origin = opening.outcome.as_ref().ok().map(|opened| opened.origin);
         self.charge(known, from, origin, opening.trials);
         let opened =
-            opening.outcome.map_err(|unopened| self.judge_unopened(unopened, is_former_life))?;
+            opening.outcome.map_err(|unopened| judge_unopened(unopened, is_former_life))?;
         let source = Source { from, known, origin: opened.origin, len: opened.message.len() };
         let message = Message::decode(opened.message).map_err(|error| match error {
             DecodeError::UnknownType(_) => Rejection::UnknownType,
@@ -149,16 +149,6 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     fn may_be_for_former_life(&self, datagram: &[u8]) -> bool {
         self.now.saturating_since(self.started) < self.config.heartbeat_timeout
             && !Message::is_control(datagram)
-    }
-
-    fn judge_unopened(&self, unopened: Unopened, is_former_life: bool) -> Rejection {
-        match unopened {
-            Unopened::Unsealed { bound: true } if is_former_life => Rejection::FormerLife,
-            Unopened::Unsealed { .. } => Rejection::Unopened,
-            Unopened::OverBudget => Rejection::OverBudget,
-            Unopened::Replayed { .. } => Rejection::Replayed,
-            Unopened::UnknownChannel { .. } => Rejection::Unproven,
-        }
     }
 
     fn route<'d>(
@@ -218,7 +208,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                     Verdict::Repeated => Ok(Some(Delivery::Repeated { from, request })),
                     // Whoever still waits for it is told; nobody else listens.
                     Verdict::Dead => {
-                        self.tell_gone(member, request);
+                        if !planted(Mutant::DeadSilence) {
+                            self.tell_gone(member, request);
+                        }
                         Err(Rejection::DeadRequest)
                     }
                     Verdict::Full => Err(Rejection::RequestsFull),
@@ -291,5 +283,15 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             Speaker { addr, member: Some(member), proven: true } => Ok((member, addr)),
             Speaker { .. } => Err(Rejection::Unproven),
         }
+    }
+}
+
+const fn judge_unopened(unopened: Unopened, is_former_life: bool) -> Rejection {
+    match unopened {
+        Unopened::Unsealed { bound: true } if is_former_life => Rejection::FormerLife,
+        Unopened::Unsealed { .. } => Rejection::Unopened,
+        Unopened::OverBudget => Rejection::OverBudget,
+        Unopened::Replayed { .. } => Rejection::Replayed,
+        Unopened::UnknownChannel { .. } => Rejection::Unproven,
     }
 }
