@@ -50,16 +50,44 @@ impl Namespaces {
         let [a, b] = &namespaces.names;
         ip(&format!("netns add {a}"))?;
         ip(&format!("netns add {b}"))?;
-        ip(&format!(
-            "-n {a} link add link0 mtu 1500 type veth peer name link0 mtu 1500 netns {b}"
-        ))?;
+        link("link0", a, b)?;
         for (namespace, address) in [(a, near), (b, far)] {
-            let nodad = if address.contains(':') { "nodad" } else { "" };
-            ip(&format!("-n {namespace} addr add {address}/{prefix} dev link0 {nodad}"))?;
-            ip(&format!("-n {namespace} link set link0 up"))?;
+            set_up("link0", namespace, address, prefix)?;
         }
         Ok(namespaces)
     }
+}
+
+impl Namespaces {
+    /// Adds a second link, `link1` at both ends, with these addresses.
+    pub fn add_link(&self, near: &str, far: &str, prefix: u8) {
+        let [a, b] = &self.names;
+        link("link1", a, b).expect("the first link could be made, too");
+        for (namespace, address) in [(a, near), (b, far)] {
+            set_up("link1", namespace, address, prefix).expect("as the first link's");
+        }
+    }
+}
+
+/// Makes a link of 1,500 bytes MTU between two namespaces.
+fn link(name: &str, a: &str, b: &str) -> Result<(), String> {
+    ip(&format!("-n {a} link add {name} mtu 1500 type veth peer name {name} mtu 1500 netns {b}"))
+}
+
+/// Gives an end of a link its address.
+fn set_up(name: &str, namespace: &str, address: &str, prefix: u8) -> Result<(), String> {
+    let nodad = if address.contains(':') { "nodad" } else { "" };
+    ip(&format!("-n {namespace} addr add {address}/{prefix} dev {name} {nodad}"))?;
+    ip(&format!("-n {namespace} link set {name} up"))
+}
+
+/// Takes down an interface of the namespace that this process is in.
+///
+/// # Panics
+/// If there is no such interface, or this process is in no namespace of its own.
+pub fn set_link_down(name: &str) {
+    assert!(part().is_some(), "only a part has a network to itself");
+    ip(&format!("link set {name} down")).expect("a part may do what it likes");
 }
 
 impl Drop for Namespaces {
