@@ -11,7 +11,7 @@ const SEEDS: u64 = 20;
 
 fn hold(name: &str, sized: bool) {
     let scenario = Scenario::find(name).expect("it is there");
-    let variant = Variant { sized, locks: Locks::Repaired };
+    let variant = Variant::new(sized, Locks::Repaired);
     for Explored { seed, violation, .. } in explore(scenario, variant, 0..SEEDS) {
         assert_eq!(violation, None, "{name}, seed {seed}");
     }

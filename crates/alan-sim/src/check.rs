@@ -12,14 +12,16 @@ mod leaks;
 mod membership;
 mod completion;
 mod delivery;
+mod once;
 mod bounds;
+mod clocks;
 mod secrecy;
 mod freshness;
 mod amplification;
 
 use std::net::SocketAddr;
 
-use alan_proto::{Action, Deadline, Incarnation, Instant, LockId, RequestId, Usage};
+use alan_proto::{Action, Deadline, Incarnation, Instant, LockId, Rejection, RequestId, Usage};
 
 pub use breach::{Breach, Invariant, Pending, Table, Violation, Waiting};
 
@@ -37,6 +39,8 @@ pub(crate) enum Fact {
         node: Place,
         moves: u8,
         incarnation: Incarnation,
+        /// What the machine's wall clock shows, in microseconds since 1970.
+        wall: u64,
     },
     /// The process is gone, by crash or after its goodbye.
     Ended {
@@ -113,6 +117,11 @@ pub(crate) struct Handed {
     pub(crate) genuine: bool,
     /// The receiver had not begun to leave.
     pub(crate) running: bool,
+    /// Since when, on its own clock, the receiver has had the sender as a member, if each has had
+    /// the other's life as one since it was sent; of payloads only.
+    pub(crate) mutual: Option<Instant>,
+    /// Why the node turned it away, if it did.
+    pub(crate) rejected: Option<Rejection>,
     pub(crate) delivered: Option<Delivered>,
 }
 
@@ -129,7 +138,12 @@ pub(crate) struct Delivered {
 pub(crate) enum DeliveredKind {
     Message,
     Request(RequestId),
-    Response { request: RequestId, finished: bool },
+    /// A request that was delivered before, without its payload.
+    Repeated(RequestId),
+    Response {
+        request: RequestId,
+        finished: bool,
+    },
 }
 
 /// What of a node must not change by what a stranger sends.
@@ -137,6 +151,7 @@ pub(crate) enum DeliveredKind {
 pub(crate) struct Face {
     pub(crate) usage: Usage,
     pub(crate) deadline: Option<Deadline>,
+    /// How many datagrams its envelope has not let through.
     pub(crate) unopened: u64,
     pub(crate) rejected: u64,
 }
@@ -156,8 +171,10 @@ pub(crate) struct Checks {
     completion: completion::Completion,
     leaks: leaks::Leaks,
     delivery: delivery::Delivery,
+    once: once::Once,
     bounds: bounds::Bounds,
     secrecy: secrecy::Secrecy,
+    clocks: clocks::Clocks,
     /// Where somebody attacks the cluster.
     freshness: Option<freshness::Freshness>,
     amplification: Option<amplification::Amplification>,
@@ -173,9 +190,11 @@ impl Checks {
             membership: membership::Membership::new(plan),
             completion: completion::Completion::new(nodes),
             leaks: leaks::Leaks,
-            delivery: delivery::Delivery::default(),
+            delivery: delivery::Delivery::new(plan),
+            once: once::Once::new(nodes),
             bounds: bounds::Bounds::new(&plan.config()),
             secrecy: secrecy::Secrecy,
+            clocks: clocks::Clocks::new(nodes),
             freshness: plan.attacked.then(|| freshness::Freshness::new(plan)),
             amplification: plan.attacked.then(amplification::Amplification::default),
         }
@@ -189,8 +208,10 @@ impl Checks {
         self.completion.observe(fact)?;
         self.leaks.observe(fact)?;
         self.delivery.observe(fact)?;
+        self.once.observe(fact)?;
         self.bounds.observe(fact)?;
         self.secrecy.observe(fact)?;
+        self.clocks.observe_at(at, fact);
         if let Some(freshness) = &mut self.freshness {
             freshness.observe_at(at, fact)?;
         }
@@ -198,7 +219,7 @@ impl Checks {
     }
 
     /// Looks at the whole world, and compares with what was concluded step by step.
-    pub(crate) fn audit(&self, at: Moment, hosts: &[Host]) -> Result<(), Breach> {
+    pub(crate) fn audit(&mut self, at: Moment, hosts: &[Host]) -> Result<(), Breach> {
         let agree = |same: bool, invariant| {
             if same { Ok(()) } else { Err(Breach::CheckersDisagree { invariant }) }
         };
@@ -207,6 +228,7 @@ impl Checks {
         if let Some((key, holders)) = whole {
             return Err(Breach::TwoHolders { key, holders });
         }
+        self.clocks.judge(at, hosts)?;
         let differing = membership::differing(hosts);
         agree(differing == self.membership.differing(), Invariant::Membership)?;
         for host in hosts {
@@ -242,8 +264,8 @@ mod tests {
     //! Planted facts, for the tests of each check.
 
     use alan_proto::{
-        Action, Config, Incarnation, Instant, LockEvent, LockFailure, LockId, Node, Usage,
-        envelope::Plain,
+        Action, Config, HybridTime, Incarnation, Instant, LockEvent, LockFailure, LockId, Node,
+        Usage, envelope::Plain,
     };
     use rand_chacha::ChaCha8Rng;
     use rand_core::SeedableRng;
@@ -270,7 +292,9 @@ mod tests {
     /// The ids that a node gives to its first, second … call.
     pub(super) fn lock_id(number: usize) -> LockId {
         let rng = ChaCha8Rng::seed_from_u64(1);
-        let mut node = Node::new(Config::default(), Plain, rng, Instant::EPOCH).expect("defaults");
+        let wall = HybridTime::default();
+        let node = Node::new(Config::default(), Plain, rng, Instant::EPOCH, wall);
+        let mut node = node.expect("defaults");
         let mut ids = (0..).map(|_| node.lock(Instant::EPOCH, "a", None).expect("room"));
         ids.nth(number).expect("any number")
     }

@@ -6,14 +6,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use alan_proto::envelope::{AnyEnvelope, Key as Secret};
-use alan_proto::{Config, Incarnation, Instant, LockId, Node, PeerInfo, RequestId, Usage};
+use alan_proto::{
+    Config, HybridTime, Incarnation, Instant, LockId, Node, PeerInfo, RequestId, ResponseCache,
+    Usage,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
 use crate::check::{Pending, Waiting};
 use crate::draw::Draws;
 use crate::payload::Tag;
-use crate::place::{Place, address_of};
+use crate::place::{Place, address_of, place_of, second_address_of};
 use crate::plan::{FirstToRun, Key, Knows, NodePlan, Return};
 use crate::time::{Clock, Moment, WallClock, micros};
 
@@ -43,6 +46,8 @@ pub(crate) struct Asked {
     pub(crate) request: RequestId,
     pub(crate) since: Moment,
     pub(crate) deadline: Option<Instant>,
+    /// What is asked, for when it has to be sent again.
+    pub(crate) payload: [u8; Tag::LEN],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +66,7 @@ pub(crate) struct Host {
     pub(crate) wall: WallClock,
     /// It speaks as the Go library does.
     pub(crate) classic: bool,
+    pub(crate) two_addresses: bool,
     pub(crate) state: State,
     pub(crate) node: Option<SimNode>,
     /// It has begun to say goodbye.
@@ -84,6 +90,8 @@ pub(crate) struct Host {
     pub(crate) answers_after: Duration,
     pub(crate) calls: Vec<Call>,
     pub(crate) asked: Vec<Asked>,
+    /// What the user has answered, for who asks again.
+    pub(crate) answers: ResponseCache<[u8; Tag::LEN]>,
     /// Tasks of the user that a pause delays.
     pub(crate) deferred: Vec<u32>,
     tags: u32,
@@ -99,6 +107,7 @@ impl Host {
             clock: Clock::new(offset, plan.clock_rate),
             wall: WallClock::new(plan.wall_offset),
             classic: plan.classic,
+            two_addresses: plan.two_addresses,
             state: State::Down,
             node: None,
             leaving: false,
@@ -115,6 +124,7 @@ impl Host {
             answers_after: plan.answers_after,
             calls: Vec::new(),
             asked: Vec::new(),
+            answers: ResponseCache::default(),
             deferred: Vec::new(),
             tags: 0,
         }
@@ -129,8 +139,10 @@ impl Host {
     ) -> Incarnation {
         let life = LIFE | u64::from(self.lives) << 16 | u64::from(self.place.0);
         let rng = ChaCha8Rng::seed_from_u64(Draws::new(self.seed, life).next());
-        let local = self.clock.local(now);
-        let node = Node::new(config.clone(), AnyEnvelope::new(key), rng, local);
+        let mut config = config.clone();
+        config.speak_classic = self.classic;
+        let (local, wall) = (self.clock.local(now), HybridTime::from_micros(self.wall_at(now)));
+        let node = Node::new(config, AnyEnvelope::new(key), rng, local, wall);
         let node = node.expect("the plan's configuration is in range");
         let incarnation = node.incarnation();
         self.node = Some(node);
@@ -148,11 +160,17 @@ impl Host {
         (self.wake_at, self.seen_deadline) = (None, None);
         self.calls.clear();
         self.asked.clear();
+        self.answers = ResponseCache::default();
     }
 
     /// What the machine's wall clock shows, in microseconds since 1970.
     pub(crate) const fn wall_at(&self, now: Moment) -> u64 {
         self.wall.at(now)
+    }
+
+    /// What the node's hybrid clock shows.
+    pub(crate) fn hybrid_time(&self) -> Option<u64> {
+        self.node.as_ref().map(|node| node.hybrid_time().as_micros())
     }
 
     pub(crate) const fn place(&self) -> Place {
@@ -162,6 +180,27 @@ impl Host {
     /// The present address, or the next one while nobody is there.
     pub(crate) const fn address(&self) -> SocketAddr {
         address_of(self.place, self.moves)
+    }
+
+    /// All present addresses.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        let second = self.two_addresses.then(|| second_address_of(self.place, self.moves));
+        std::iter::once(self.address()).chain(second)
+    }
+
+    /// From which address it sends to that one.
+    pub(crate) fn source(&self, to: SocketAddr) -> SocketAddr {
+        let odd = place_of(to).is_some_and(|(place, _)| place.0 % 2 == 1);
+        if self.two_addresses && odd {
+            second_address_of(self.place, self.moves)
+        } else {
+            self.address()
+        }
+    }
+
+    /// Whether it is at this address now.
+    pub(crate) fn is_at(&self, addr: SocketAddr) -> bool {
+        self.node.is_some() && self.addresses().any(|own| own == addr)
     }
 
     /// Whether code runs there at this moment.

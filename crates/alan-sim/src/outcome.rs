@@ -57,6 +57,10 @@ pub struct RunStats {
     pub sent: u64,
     /// Bytes of the datagrams that nodes sent, without IP and UDP headers.
     pub bytes: u64,
+    /// Bytes that nodes were sent by addresses of strangers.
+    pub from_strangers: u64,
+    /// Bytes that nodes sent to these.
+    pub to_strangers: u64,
     /// Datagrams handed to a node, copies of doubled ones included.
     pub delivered: u64,
     /// Datagrams lost.

@@ -72,6 +72,8 @@ pub struct Cluster {
     pub max_peers: u32,
     /// Whether they share a key.
     pub sealed: bool,
+    /// Whether they serve peers that speak as the Go library does.
+    pub classic_peers: bool,
 }
 
 /// Which lock algorithm nodes run.
@@ -117,6 +119,9 @@ pub struct NodePlan {
     pub answers_after: Duration,
     /// Whether it speaks as the Go library does: its control messages name no life.
     pub classic: bool,
+    /// Whether it has two addresses. Discovery names both, and what it sends to the nodes at odd
+    /// places comes from the second.
+    pub two_addresses: bool,
 }
 
 /// Something that happens at a moment.
@@ -181,6 +186,7 @@ impl Plan {
         config.cluster_size = cluster.size;
         config.max_peers = cluster.max_peers;
         config.lock_repairs = cluster.locks.repairs();
+        config.classic_peers = cluster.classic_peers;
         config
     }
 }
@@ -197,6 +203,7 @@ impl Default for Cluster {
             refresh: Duration::from_secs(2),
             max_peers: 4_096,
             sealed: false,
+            classic_peers: true,
         }
     }
 }
@@ -212,6 +219,7 @@ impl Default for NodePlan {
             socket: 4_096,
             answers_after: Duration::from_millis(1),
             classic: false,
+            two_addresses: false,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 
-use alan_proto::wire::{LockMessageKind, Message};
+use alan_proto::wire::{LockMessageKind, Message, ProbeStage};
 use alan_proto::{Action, Incarnation, LockId, RequestId, Wakeup};
 
 use crate::check::Breach;
@@ -244,6 +244,24 @@ pub enum Meaning {
     Response(RequestId, Option<Tag>),
     /// A lock message; without a key that is none of the simulation's.
     Lock(LockMessageKind, RequestId, Option<Key>),
+    /// SESSION_DATA.
+    SessionData(Option<Tag>),
+    /// SESSION_REQUEST.
+    SessionRequest(RequestId, Option<Tag>),
+    /// SESSION_RESPONSE.
+    SessionResponse(RequestId, Option<Tag>),
+    /// RESPONSE_GONE.
+    ResponseGone(RequestId),
+    /// PROFILE.
+    Profile,
+    /// PROFILE_ASK.
+    ProfileAsk,
+    /// PEERS_ASK.
+    PeersAsk,
+    /// PEERS.
+    Peers,
+    /// PROBE, with the life that it is about.
+    Probe(ProbeStage, Incarnation),
     /// Nothing that a node would understand.
     Noise,
 }
@@ -262,8 +280,33 @@ impl Meaning {
             Ok(Message::Request { id, body }) => Self::Request(id, Tag::read(body)),
             Ok(Message::Response { id, body }) => Self::Response(id, Tag::read(body)),
             Ok(Message::Lock(lock)) => Self::Lock(lock.kind, lock.id, Key::from_bytes(lock.key)),
+            Ok(Message::SessionData(payload)) => Self::SessionData(Tag::read(payload)),
+            Ok(Message::SessionRequest { id, body, .. }) => {
+                Self::SessionRequest(id, Tag::read(body))
+            }
+            Ok(Message::SessionResponse { id, body }) => Self::SessionResponse(id, Tag::read(body)),
+            Ok(Message::ResponseGone { id }) => Self::ResponseGone(id),
+            Ok(Message::Profile(_)) => Self::Profile,
+            Ok(Message::ProfileAsk) => Self::ProfileAsk,
+            Ok(Message::PeersAsk { .. }) => Self::PeersAsk,
+            Ok(Message::Peers(_)) => Self::Peers,
+            Ok(Message::Probe(probe)) => Self::Probe(probe.stage, probe.about),
             Ok(_) | Err(_) => Self::Noise,
         }
+    }
+
+    /// Whether it carries what a user has said.
+    #[must_use]
+    pub const fn is_payload(self) -> bool {
+        matches!(
+            self,
+            Self::Data(_)
+                | Self::Request(..)
+                | Self::Response(..)
+                | Self::SessionData(_)
+                | Self::SessionRequest(..)
+                | Self::SessionResponse(..)
+        )
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `user` | what users do, and what they make of what they are told |
 //! | `faults` | what is done to machines and to the network |
 //! | `flights` | datagrams on their way |
+//! | `spy` | what sealed datagrams say |
 //! | `meter` | what measurements ask |
 //! | `attack` | what those do who are no nodes of the cluster |
 
@@ -14,11 +15,12 @@ mod drive;
 mod faults;
 mod flights;
 mod meter;
+mod spy;
 mod user;
 
 use std::collections::VecDeque;
 
-use alan_proto::envelope::{Envelope, Key as Secret, Sealed};
+use alan_proto::envelope::{Envelope, Key as Secret, Recipient};
 use alan_proto::{Config, Incarnation};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -35,6 +37,7 @@ use crate::trace::{DatagramId, Occurrence, Trace};
 use attack::Repeater;
 use flights::{Flights, Recorded};
 use meter::Meter;
+use spy::Spy;
 use user::Task;
 
 /// A run in progress.
@@ -44,7 +47,7 @@ pub(crate) struct World<'p> {
     config: Config,
     secret: Option<Secret>,
     /// Opens a copy of what nodes seal, to say what it means.
-    spy: Option<Sealed>,
+    spy: Option<Spy>,
     now: Moment,
     queue: Queue,
     network: Network,
@@ -87,7 +90,7 @@ impl<'p> World<'p> {
         let mut world = Self {
             plan,
             options,
-            spy: secret.as_ref().map(Sealed::new),
+            spy: secret.as_ref().map(|secret| Spy::new(secret, plan.nodes.len())),
             secret,
             now: Moment::START,
             queue: Queue::default(),
@@ -292,9 +295,13 @@ impl<'p> World<'p> {
         }
         let incarnation: Incarnation = host.start(self.now, &self.config, self.secret.as_ref());
         let (moves, address, life) = (host.moves, host.address(), host.lives);
+        let wall = host.wall_at(self.now);
         self.stats.lives += 1;
+        if let Some(spy) = &mut self.spy {
+            spy.born(node, incarnation);
+        }
         self.note(Occurrence::Started { node, address, incarnation });
-        self.observe(&Fact::Started { node, moves, incarnation });
+        self.observe(&Fact::Started { node, moves, incarnation, wall });
         self.drain(node);
         self.queue.push(self.now, Due::Refresh(node, life));
     }
@@ -316,6 +323,6 @@ fn sealed(
     let (prefix, suffix) = (envelope.prefix(), envelope.suffix());
     let mut datagram = vec![0; prefix + message.encoded_len() + suffix];
     message.encode(&mut datagram[prefix..]);
-    envelope.seal(rng, &mut datagram);
+    envelope.seal(rng, Recipient::Everyone, &mut datagram);
     datagram
 }

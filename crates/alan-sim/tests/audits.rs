@@ -14,7 +14,7 @@ fn both_ways_to_check_reach_the_same_verdict_after_every_step() {
     for scenario in ALL.iter().filter(|scenario| !large.contains(&scenario.name)) {
         for seed in 0..6 {
             let locks = if seed < 3 { Locks::Classic } else { Locks::Repaired };
-            let variant = Variant { sized: seed % 2 == 0, locks };
+            let variant = Variant::new(seed % 2 == 0, locks);
             let plan = Plan::generate(scenario, variant, seed);
             let audited = run_with(&plan, EVERY_STEP);
             let unaudited = run_with(&plan, Options::FAST);
@@ -29,7 +29,7 @@ fn both_ways_to_check_reach_the_same_verdict_after_every_step() {
 fn two_holders_are_seen_by_both_ways_at_the_same_step() {
     let scenario = Scenario::find("pause").expect("it is there");
     let clashes = (0..30).filter(|&seed| {
-        let variant = Variant { sized: true, locks: Locks::Repaired };
+        let variant = Variant::new(true, Locks::Repaired);
         let outcome = run_with(&Plan::generate(scenario, variant, seed), EVERY_STEP);
         match outcome.violation.map(|violation| violation.breach) {
             Some(breach @ Breach::TwoHolders { .. }) => {

@@ -5,10 +5,10 @@ use alan_sim::scenario::{EVERY, Scenario, Variant};
 use alan_sim::{Audits, Options, Plan, Recording, run, run_with};
 
 const VARIANTS: [Variant; 4] = [
-    Variant { sized: false, locks: Locks::Classic },
-    Variant { sized: true, locks: Locks::Classic },
-    Variant { sized: false, locks: Locks::Repaired },
-    Variant { sized: true, locks: Locks::Repaired },
+    Variant::new(false, Locks::Classic),
+    Variant::new(true, Locks::Classic),
+    Variant::new(false, Locks::Repaired),
+    Variant::new(true, Locks::Repaired),
 ];
 
 /// Some plans of each scenario that is not too large for it.

@@ -4,10 +4,8 @@ use alan_sim::plan::Locks;
 use alan_sim::scenario::{ALL, About, Scenario, Variant};
 use alan_sim::{Options, PerMille, Plan, explore, run_with};
 
-const VARIANTS: [Variant; 2] = [
-    Variant { sized: false, locks: Locks::Repaired },
-    Variant { sized: true, locks: Locks::Repaired },
-];
+const VARIANTS: [Variant; 2] =
+    [Variant::new(false, Locks::Repaired), Variant::new(true, Locks::Repaired)];
 
 #[test]
 fn the_scenarios_about_membership_hold() {

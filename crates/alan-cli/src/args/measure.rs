@@ -105,7 +105,7 @@ pub(crate) struct FloodArgs {
     pub(crate) common: CommonArgs,
 }
 
-fn percent(text: &str) -> Result<PerMille, String> {
+pub(super) fn percent(text: &str) -> Result<PerMille, String> {
     match text.parse::<u16>() {
         Ok(percent @ 0..=100) => Ok(PerMille(percent * 10)),
         Ok(_) | Err(_) => Err("a whole number from 0 to 100".into()),

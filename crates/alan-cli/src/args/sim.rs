@@ -3,12 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use alan_sim::PerMille;
 use alan_sim::plan::Locks;
 use alan_sim::scenario::{self, Scenario, UnknownScenario, Variant};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use thiserror::Error;
 
-use super::measure::MeasureCommand;
+use super::measure::{MeasureCommand, percent};
 
 /// The commands of `alan sim`.
 #[derive(Debug, Subcommand)]
@@ -59,6 +60,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, value_name = "SIZE", default_value_t = Sizes::Both)]
     pub(crate) cluster_size: Sizes,
 
+    /// How many of a hundred datagrams are lost; without it, as many as the scenario draws.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) loss: Option<PerMille>,
+
     /// One JSON object per scenario and cluster size.
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,6 +108,10 @@ pub(crate) struct HistoryArgs {
     /// Whether the nodes know how many they are.
     #[arg(long, value_enum, value_name = "SIZE", default_value_t = Size::Nodes)]
     pub(crate) cluster_size: Size,
+
+    /// How many of a hundred datagrams are lost; without it, as many as the scenario draws.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) loss: Option<PerMille>,
 
     /// Write the timeline as a page that a browser shows, instead of printing it.
     #[arg(long, value_name = "FILE")]
@@ -169,8 +178,8 @@ impl Size {
         }
     }
 
-    pub(crate) fn variant(self, locks: Locks) -> Variant {
-        Variant { sized: self == Self::Nodes, locks }
+    pub(crate) fn variant(self, locks: Locks, lost: Option<PerMille>) -> Variant {
+        Variant { lost, ..Variant::new(self == Self::Nodes, locks) }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Amplification: nobody who speaks as an extended peer gets more bytes out of a node than it has
 //! put in, so that a node cannot be made to flood the address that somebody else writes on his
 //! datagrams. Who speaks as a classic peer is believed at once, and not counted.
+//!
+//! Who sees a node's fresh answer and is faster than it can make it seem to come from elsewhere,
+//! once. There the node asks a few times, whether that is another address of the peer: see
+//! [`ASKED`].
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,11 +13,16 @@ use super::{Breach, Check, Fact};
 use crate::place::{Place, place_of};
 use crate::trace::Meaning;
 
+/// The most bytes that go to an address from which a fresh answer came: seven JOINs, sealed.
+const ASKED: u64 = 7 * 232;
+
 /// What went to and fro between a node and a stranger.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
     got: u64,
     sent: u64,
+    /// What the node may send on top of that, to ask who is there.
+    asked: u64,
     classic: bool,
 }
 
@@ -29,15 +38,20 @@ impl Check for Amplification {
             Fact::Handed { node, handed, .. } if place_of(handed.from).is_none() => {
                 let account = self.accounts.entry((node, handed.from)).or_default();
                 account.got += handed.len as u64;
-                account.classic |=
-                    matches!(handed.meaning, Meaning::Join(None) | Meaning::Heartbeat(None));
+                match handed.meaning {
+                    Meaning::Join(None) | Meaning::Heartbeat(None) => account.classic = true,
+                    Meaning::Heartbeat(Some(_)) if handed.rejected.is_none() => {
+                        account.asked += ASKED;
+                    }
+                    _ => {}
+                }
             }
             Fact::SentToStranger { node, to, len } => {
                 // Whom discovery named has put nothing in, and is asked to join all the same.
                 let Some(account) = self.accounts.get_mut(&(node, to)) else { return Ok(()) };
                 account.sent += len as u64;
-                let Account { got, sent, classic } = *account;
-                if sent > got && !classic {
+                let Account { got, sent, asked, classic } = *account;
+                if sent > got + asked && !classic {
                     return Err(Breach::Amplified { node, to, got, sent });
                 }
             }
@@ -60,7 +74,16 @@ mod tests {
 
     fn handed(meaning: Meaning, len: usize) -> Fact {
         let from = stranger(1);
-        let handed = Handed { from, len, meaning, genuine: false, running: true, delivered: None };
+        let handed = Handed {
+            from,
+            len,
+            meaning,
+            genuine: false,
+            running: true,
+            mutual: None,
+            rejected: None,
+            delivered: None,
+        };
         Fact::Handed { node: NODE, now: Instant::EPOCH, handed }
     }
 
@@ -84,5 +107,14 @@ mod tests {
         check.observe(&handed(Meaning::Join(None), 3)).expect("a datagram");
         assert_eq!(check.observe(&sent(stranger(1), 300)), Ok(()));
         assert_eq!(check.observe(&sent(dead(1), 300)), Ok(()));
+    }
+
+    #[test]
+    fn an_address_from_which_a_fresh_answer_came_is_asked_a_few_times() {
+        let mut check = Amplification::default();
+        let answer = handed(Meaning::Heartbeat(Some(life(1))), 164);
+        assert_eq!(check.observe(&answer), Ok(()));
+        assert_eq!(check.observe(&sent(stranger(1), 7 * 232)), Ok(()));
+        assert!(check.observe(&sent(stranger(1), 232)).is_err());
     }
 }

@@ -30,8 +30,12 @@ pub enum Invariant {
     Completion,
     /// What was sent is what is delivered, once for each datagram.
     Delivery,
+    /// Each request is executed at most once in each life of who is asked.
+    Once,
     /// No table beyond its limit.
     Bounds,
+    /// Hybrid clocks go forward, and nobody's wild clock pushes them.
+    Clocks,
     /// With a key, nothing changes by what did not come from a key holder.
     Secrecy,
     /// Nothing happens twice or without a cause, whatever is sent again or made up.
@@ -52,7 +56,9 @@ impl Invariant {
             Self::Membership => "membership",
             Self::Completion => "completion",
             Self::Delivery => "delivery",
+            Self::Once => "once",
             Self::Bounds => "bounds",
+            Self::Clocks => "clocks",
             Self::Secrecy => "secrecy",
             Self::Freshness => "freshness",
             Self::Amplification => "amplification",
@@ -208,6 +214,14 @@ pub enum Breach {
         /// What arrived.
         held: Tag,
     },
+    /// A request was executed twice, or said to be repeated that had not been executed.
+    #[error("{node} executed request {request} twice, or never")]
+    NotOnce {
+        /// Where.
+        node: Place,
+        /// Which request.
+        request: RequestId,
+    },
     /// A table has more rows than its limit.
     #[error("{node} has {rows} {table}, over its limit of {limit}")]
     OverLimit {
@@ -219,6 +233,16 @@ pub enum Breach {
         rows: usize,
         /// The limit.
         limit: usize,
+    },
+    /// A hybrid clock went back, or was pushed too far ahead.
+    #[error("the hybrid clock of {node} {} to {shows}", went(*went_back))]
+    ClockWrong {
+        /// Whose.
+        node: Place,
+        /// What it shows, in microseconds.
+        shows: u64,
+        /// Whether it went back; else it is too far ahead.
+        went_back: bool,
     },
     /// A node reacted to what no key holder had sent.
     #[error("{node} reacted to what no key holder had sent: {what}")]
@@ -286,7 +310,9 @@ impl Breach {
             | Self::LockCallOver { .. }
             | Self::Miscounted { .. } => Invariant::Completion,
             Self::Misdelivered { .. } | Self::NotDelivered { .. } => Invariant::Delivery,
+            Self::NotOnce { .. } => Invariant::Once,
             Self::OverLimit { .. } => Invariant::Bounds,
+            Self::ClockWrong { .. } => Invariant::Clocks,
             Self::Reacted { .. } => Invariant::Secrecy,
             Self::NotFresh { .. } | Self::WithoutCause { .. } => Invariant::Freshness,
             Self::Amplified { .. } => Invariant::Amplification,
@@ -371,6 +397,10 @@ const fn joins(joined: bool) -> &'static str {
 
 const fn was(joined: bool) -> &'static str {
     if joined { "was a member already" } else { "was no member" }
+}
+
+const fn went(back: bool) -> &'static str {
+    if back { "went back" } else { "was pushed ahead" }
 }
 
 const fn sees(missing: bool) -> &'static str {

@@ -52,7 +52,8 @@ impl Completion {
         event: RequestEvent,
     ) -> Result<(), Breach> {
         let (request, finished) = match event {
-            RequestEvent::PeerLeft { request, finished, .. } => (request, finished),
+            RequestEvent::PeerLeft { request, finished, .. }
+            | RequestEvent::ResponseGone { request, finished, .. } => (request, finished),
             RequestEvent::TimedOut { request } | RequestEvent::Closed { request } => {
                 (request, true)
             }

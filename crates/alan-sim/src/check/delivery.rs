@@ -1,16 +1,29 @@
 //! Delivery: a payload that arrives intact is delivered at once, unaltered, from whom it came; and
 //! nothing else is delivered. Whether further copies of it are is *freshness*'s to judge.
+//!
+//! What may be turned away, and counted: what is sealed between two of whom one does not know the
+//! other yet, or not in its present life. Between two who know each other nothing is, but for a
+//! request that its sender has given up, and, under a key, soon after they have met, what comes
+//! before the sender's word on which channel it speaks, or was overtaken by it.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use alan_proto::{Instant, Rejection};
 
 use super::{Breach, Check, Delivered, DeliveredKind, Fact, Handed};
 use crate::payload::Tag;
-use crate::place::Place;
+use crate::place::{Place, place_of};
+use crate::plan::Plan;
 use crate::trace::Meaning;
 
 /// What a datagram held is compared with what its receiver's user got.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Delivery {
+    sealed: bool,
+    /// How long two may take to agree on channels.
+    timeout: Duration,
     /// Messages, or requests, whose copies were delivered: further ones need not be.
     delivered: BTreeSet<(Place, IsRequest, Tag)>,
 }
@@ -20,8 +33,8 @@ type IsRequest = bool;
 
 impl Check for Delivery {
     fn observe(&mut self, fact: &Fact) -> Result<(), Breach> {
-        let Fact::Handed { node, handed, .. } = fact else { return Ok(()) };
-        let judged = if handed.genuine { self.judge(*node, handed) } else { Ok(()) };
+        let Fact::Handed { node, now, handed } = fact else { return Ok(()) };
+        let judged = if handed.genuine { self.judge(*node, *now, handed) } else { Ok(()) };
         if let Some(Delivered { tag: Some(tag), kind, .. }) = handed.delivered {
             self.delivered.insert((*node, matches!(kind, DeliveredKind::Request(_)), tag));
         }
@@ -30,56 +43,99 @@ impl Check for Delivery {
 }
 
 impl Delivery {
-    fn judge(&self, node: Place, handed: &Handed) -> Result<(), Breach> {
-        let Some(delivered) = handed.delivered else { return self.judge_undelivered(node, handed) };
-        judge_delivered(node, handed, delivered)
+    pub(super) const fn new(plan: &Plan) -> Self {
+        let timeout = plan.cluster.heartbeat_timeout;
+        Self { sealed: plan.cluster.sealed, timeout, delivered: BTreeSet::new() }
     }
 
-    /// A response is delivered only where it is waited for; the others always, but for copies.
-    fn judge_undelivered(&self, node: Place, handed: &Handed) -> Result<(), Breach> {
+    fn judge(&self, node: Place, now: Instant, handed: &Handed) -> Result<(), Breach> {
+        match handed.delivered {
+            Some(delivered) => judge_delivered(node, handed, delivered),
+            None => self.judge_undelivered(node, now, handed),
+        }
+    }
+
+    /// A response is delivered only where it is waited for; the others mostly, but for copies.
+    fn judge_undelivered(&self, node: Place, now: Instant, handed: &Handed) -> Result<(), Breach> {
         let (held, is_request) = match handed.meaning {
-            Meaning::Data(Some(tag)) => (tag, false),
-            Meaning::Request(_, Some(tag)) => (tag, true),
+            Meaning::Data(Some(tag)) | Meaning::SessionData(Some(tag)) => (tag, false),
+            Meaning::Request(_, Some(tag)) | Meaning::SessionRequest(_, Some(tag)) => (tag, true),
             _ => return Ok(()),
         };
-        if !handed.running || self.delivered.contains(&(node, is_request, held)) {
+        let is_copy = self.delivered.contains(&(node, is_request, held));
+        if !handed.running || is_copy || self.may_turn_away(now, handed) {
             return Ok(());
         }
         Err(Breach::NotDelivered { node, held })
+    }
+
+    fn may_turn_away(&self, now: Instant, handed: &Handed) -> bool {
+        let Some(why) = handed.rejected else { return false };
+        let is_request = matches!(handed.meaning, Meaning::SessionRequest(..));
+        let between_members = is_request || matches!(handed.meaning, Meaning::SessionData(_));
+        let Some(since) = handed.mutual else { return self.sealed || between_members };
+        let just_met = self.sealed && now.saturating_since(since) < self.timeout;
+        match why {
+            Rejection::DeadRequest => is_request,
+            Rejection::Unproven | Rejection::Replayed => just_met,
+            _ => false,
+        }
     }
 }
 
 fn judge_delivered(node: Place, handed: &Handed, delivered: Delivered) -> Result<(), Breach> {
     let Delivered { from, tag: delivered, kind } = delivered;
     let held = match handed.meaning {
-        Meaning::Data(tag) | Meaning::Request(_, tag) | Meaning::Response(_, tag) => tag,
+        Meaning::Data(tag)
+        | Meaning::SessionData(tag)
+        | Meaning::Request(_, tag)
+        | Meaning::SessionRequest(_, tag)
+        | Meaning::Response(_, tag)
+        | Meaning::SessionResponse(_, tag) => tag,
         _ => None,
     };
-    let same_kind = match (handed.meaning, kind) {
-        (Meaning::Data(_), DeliveredKind::Message) => true,
-        (Meaning::Request(sent, _), DeliveredKind::Request(request))
-        | (Meaning::Response(sent, _), DeliveredKind::Response { request, .. }) => sent == request,
-        _ => false,
+    let (same_kind, has_payload) = match (handed.meaning, kind) {
+        (Meaning::Data(_) | Meaning::SessionData(_), DeliveredKind::Message) => (true, true),
+        (Meaning::SessionRequest(sent, _), DeliveredKind::Repeated(request)) => {
+            (sent == request, false)
+        }
+        (
+            Meaning::Request(sent, _) | Meaning::SessionRequest(sent, _),
+            DeliveredKind::Request(request),
+        )
+        | (
+            Meaning::Response(sent, _) | Meaning::SessionResponse(sent, _),
+            DeliveredKind::Response { request, .. },
+        ) => (sent == request, true),
+        _ => (false, true),
     };
-    if same_kind && delivered == held && from == handed.from && handed.running {
+    let same_payload = !has_payload || delivered == held;
+    if same_kind && same_payload && is_same_node(from, handed.from) && handed.running {
         Ok(())
     } else {
         Err(Breach::Misdelivered { node, delivered, held })
     }
 }
 
+/// Whether two addresses are one, or one machine's.
+fn is_same_node(a: SocketAddr, b: SocketAddr) -> bool {
+    a == b || place_of(a).is_some_and(|there| place_of(b) == Some(there))
+}
+
 #[cfg(test)]
 mod tests {
-    use alan_proto::Instant;
-
     use super::*;
     use crate::place::address_of;
 
     const SENT: Tag = Tag { node: Place(1), life: 0, number: 3 };
     const OTHER: Tag = Tag { number: 4, ..SENT };
 
+    fn check(sealed: bool) -> Delivery {
+        Delivery { sealed, timeout: Duration::from_secs(3), delivered: BTreeSet::new() }
+    }
+
     fn outcome(delivered: Option<(u16, Tag)>, running: bool) -> Result<(), Breach> {
-        Delivery::default().observe(&handed(delivered, running))
+        check(false).observe(&handed(delivered, running))
     }
 
     fn handed(delivered: Option<(u16, Tag)>, running: bool) -> Fact {
@@ -90,7 +146,9 @@ mod tests {
             kind,
         });
         let (from, meaning) = (address_of(Place(1), 0), Meaning::Data(Some(SENT)));
-        let handed = Handed { from, len: 13, meaning, genuine: true, running, delivered };
+        let (mutual, rejected) = (Some(Instant::EPOCH), None);
+        let (len, genuine) = (13, true);
+        let handed = Handed { from, len, meaning, genuine, running, mutual, rejected, delivered };
         Fact::Handed { node: Place(0), now: Instant::EPOCH, handed }
     }
 
@@ -108,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_copy_of_what_was_delivered_need_not_be() {
-        let mut check = Delivery::default();
+        let mut check = check(false);
         check.observe(&handed(Some((1, SENT)), true)).expect("the first");
         assert_eq!(check.observe(&handed(None, true)), Ok(()));
     }
@@ -118,5 +176,24 @@ mod tests {
         let breach = Breach::NotDelivered { node: Place(0), held: SENT };
         assert_eq!(outcome(None, true), Err(breach));
         assert_eq!(outcome(None, false), Ok(()));
+    }
+
+    #[test]
+    fn what_is_sealed_may_be_turned_away_only_between_two_who_do_not_know_each_other() {
+        let outcome = |sealed, since: Option<u64>, why| {
+            let Fact::Handed { node, mut handed, .. } = handed(None, true) else { unreachable!() };
+            (handed.mutual, handed.rejected) = (since.map(Instant::from_millis), Some(why));
+            handed.meaning = Meaning::SessionData(Some(SENT));
+            let now = Instant::from_millis(10_000);
+            check(sealed).observe(&Fact::Handed { node, now, handed })
+        };
+        let breach = Err(Breach::NotDelivered { node: Place(0), held: SENT });
+        let (just_met, met) = (Some(7_001), Some(7_000));
+        assert_eq!(outcome(true, None, Rejection::Downgrade), Ok(()));
+        assert_eq!(outcome(true, just_met, Rejection::Unproven), Ok(()));
+        assert_eq!(outcome(true, just_met, Rejection::Downgrade), breach);
+        assert_eq!(outcome(true, met, Rejection::Unproven), breach);
+        assert_eq!(outcome(false, None, Rejection::Unproven), Ok(()));
+        assert_eq!(outcome(false, just_met, Rejection::Unproven), breach);
     }
 }

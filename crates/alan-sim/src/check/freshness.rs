@@ -1,6 +1,6 @@
-//! Freshness: whatever an attacker sends again or makes up, nobody joins who is not there, nobody is said to have left who has not,
-//! and nobody who is gone stays. In a sealed cluster also: no payload is delivered twice or in
-//! somebody else's name.
+//! Freshness: whatever an attacker sends again or makes up, nobody joins who is not there, nobody
+//! is said to have left who has not, and nobody who is gone stays. In a sealed cluster also: no
+//! payload is delivered twice or in somebody else's name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use alan_proto::{Action, Incarnation, LeaveReason, PeerEvent};
 use super::{Breach, Delivered, DeliveredKind, Fact};
 use crate::host::Host;
 use crate::payload::Tag;
-use crate::place::{Place, address_of, place_of};
+use crate::place::{Place, address_of, first_of, place_of};
 use crate::plan::{Event, Plan};
 use crate::time::Moment;
 
@@ -50,7 +50,7 @@ impl Freshness {
     pub(super) fn new(plan: &Plan) -> Self {
         let timeout = plan.cluster.heartbeat_timeout;
         let repeats = plan.schedule.iter().filter_map(|entry| match entry.event {
-            Event::Repeat { repeat, .. } => Some(repeat.within),
+            Event::Repeat { repeat, .. } => Some(repeat.after + repeat.within),
             _ => None,
         });
         // What the network lost is fresh when somebody sends it again.
@@ -70,7 +70,7 @@ impl Freshness {
     /// Takes note of a fact, and says if it breaks the invariant.
     pub(super) fn observe_at(&mut self, at: Moment, fact: &Fact) -> Result<(), Breach> {
         match *fact {
-            Fact::Started { node, moves, incarnation } => self.start(node, moves, incarnation),
+            Fact::Started { node, moves, incarnation, .. } => self.start(node, moves, incarnation),
             Fact::Touched { node, running: false, .. } => {
                 if let Some(life) = self.present_life(node) {
                     life.leaving = true;
@@ -136,7 +136,7 @@ impl Freshness {
                 };
                 let over = life.leaving || life.ended.is_some();
                 let long_ago = life.ended.is_some_and(|ended| at.since(ended) > self.under_way);
-                if life.address != peer || life.node == node {
+                if life.address != first_of(peer) || life.node == node {
                     return wrong("joined, which is not where that life is");
                 }
                 if long_ago || over && self.gone.contains(&(node, incarnation)) {
@@ -144,8 +144,9 @@ impl Freshness {
                 }
             }
             PeerEvent::Joined { incarnation: None, .. } => {
-                let place = place_of(peer).map(|(place, _)| place.index());
-                if place.and_then(|place| self.classic.get(place)) == Some(&false) {
+                let is_classic = |place: Place| self.classic.get(place.index()) == Some(&true);
+                let place = place_of(peer).map(|(place, _)| place);
+                if place.is_some_and(|place| !is_classic(place) && !is_classic(node)) {
                     return wrong("joined as a classic peer");
                 }
             }
@@ -176,7 +177,7 @@ impl Freshness {
             DeliveredKind::Message => false,
             DeliveredKind::Request(_) => true,
             // It answers a request, which ends once: that is completion's to judge.
-            DeliveredKind::Response { .. } => return Ok(()),
+            DeliveredKind::Response { .. } | DeliveredKind::Repeated(_) => return Ok(()),
         };
         if place_of(from).is_none_or(|(place, _)| place != held.node) {
             return Err(Breach::NotFresh { node, held, from: Some(from) });
@@ -205,7 +206,7 @@ mod tests {
     fn check() -> Freshness {
         let mut check = Freshness::new(&Plan::new(2).sealed());
         for (node, number) in [(A, 1), (B, 2)] {
-            let fact = Fact::Started { node, moves: 0, incarnation: life(number) };
+            let fact = Fact::Started { node, moves: 0, incarnation: life(number), wall: 0 };
             check.observe_at(Moment::START, &fact).expect("a start");
         }
         check
@@ -275,7 +276,16 @@ mod tests {
         let got = |from, kind| {
             let delivered = Some(Delivered { from, tag: Some(held), kind });
             let (meaning, len) = (Meaning::Data(Some(held)), 13);
-            let handed = Handed { from, len, meaning, genuine: false, running: true, delivered };
+            let handed = Handed {
+                from,
+                len,
+                meaning,
+                genuine: false,
+                running: true,
+                mutual: None,
+                rejected: None,
+                delivered,
+            };
             Fact::Handed { node: A, now: Instant::EPOCH, handed }
         };
         let mut check = check();
@@ -291,7 +301,8 @@ mod tests {
         let request = got(address_of(B, 0), DeliveredKind::Request(alan_proto::RequestId::ZERO));
         assert_eq!(observe(&request), Ok(()));
         observe(&Fact::Ended { node: A }).expect("an end");
-        observe(&Fact::Started { node: A, moves: 0, incarnation: life(3) }).expect("a start");
+        observe(&Fact::Started { node: A, moves: 0, incarnation: life(3), wall: 0 })
+            .expect("a start");
         assert_eq!(observe(&request), Ok(()));
         assert_eq!(observe(&message), Err(Breach::NotFresh { node: A, held, from: None }));
     }

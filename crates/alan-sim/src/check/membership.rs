@@ -9,7 +9,7 @@ use alan_proto::{Action, Incarnation, Instant, LeaveReason, PeerEvent};
 
 use super::{Breach, Check, Fact};
 use crate::host::Host;
-use crate::place::{Place, address_of, place_of};
+use crate::place::{Place, address_of, place_of, second_address_of};
 use crate::plan::Plan;
 use crate::trace::Meaning;
 
@@ -69,7 +69,7 @@ impl Membership {
     fn first_address(&self, node: Place, peer: SocketAddr) -> Option<usize> {
         let nodes = self.present.len();
         let (place, moves) = place_of(peer)?;
-        let known = moves == 0 && place.index() < nodes;
+        let known = peer == address_of(place, 0) && moves == 0 && place.index() < nodes;
         known.then_some(node.index() * nodes + place.index())
     }
 
@@ -116,11 +116,13 @@ impl Membership {
         for (index, node) in (0..nodes).zip(0u16..).filter(|(index, _)| *index != place.index()) {
             for (there, is_there) in [(former, false), (present, true)] {
                 let Some((moves, life)) = there else { continue };
-                let seen = self.seen(Place(node), address_of(place, moves));
                 let classic = self.classic_pair(Place(node), place);
-                if seen.is_some_and(|seen| is_life(life, seen.incarnation, classic)) {
-                    let right = &mut self.views[index].right;
-                    *right = if is_there { *right + 1 } else { *right - 1 };
+                for address in [address_of(place, moves), second_address_of(place, moves)] {
+                    let seen = self.seen(Place(node), address);
+                    if seen.is_some_and(|seen| is_life(life, seen.incarnation, classic)) {
+                        let right = &mut self.views[index].right;
+                        *right = if is_there { *right + 1 } else { *right - 1 };
+                    }
                 }
             }
         }
@@ -160,14 +162,19 @@ impl Membership {
         Ok(())
     }
 
+    /// A life speaks: who has it as a member, under this address of its machine or the other, hears
+    /// it.
     fn on_heard(&mut self, node: Place, now: Instant, from: SocketAddr, life: Option<Incarnation>) {
-        let seen = match self.first_address(node, from) {
-            Some(index) => self.at_first[index].as_mut(),
-            None => self.elsewhere.get_mut(&(node, from)),
-        };
-        let same = |seen: &&mut Seen| seen.incarnation.is_none() || seen.incarnation == life;
-        if let Some(seen) = seen.filter(same) {
-            seen.heard = now;
+        let Some((place, moves)) = place_of(from) else { return };
+        for address in [address_of(place, moves), second_address_of(place, moves)] {
+            let seen = match self.first_address(node, address) {
+                Some(index) => self.at_first[index].as_mut(),
+                None => self.elsewhere.get_mut(&(node, address)),
+            };
+            let same = |seen: &&mut Seen| seen.incarnation.is_none() || seen.incarnation == life;
+            if let Some(seen) = seen.filter(same) {
+                seen.heard = now;
+            }
         }
     }
 }
@@ -191,14 +198,17 @@ fn is_it(
 impl Check for Membership {
     fn observe(&mut self, fact: &Fact) -> Result<(), Breach> {
         match *fact {
-            Fact::Started { node, moves, incarnation } => {
+            Fact::Started { node, moves, incarnation, .. } => {
                 self.set_present(node, Some((moves, incarnation)));
             }
             Fact::Ended { node } => self.set_present(node, None),
             Fact::Told { node, now, action: Action::Peer(event), .. } => {
                 return self.on_event(node, now, event);
             }
-            Fact::Handed { node, now, handed, .. } if handed.genuine => {
+            // One that was overtaken, or that the node cannot trust yet, is no sign of life.
+            Fact::Handed { node, now, handed, .. }
+                if handed.genuine && handed.rejected.is_none() =>
+            {
                 if let Meaning::Join(life) | Meaning::Heartbeat(life) = handed.meaning {
                     self.on_heard(node, now, handed.from, life);
                 }
@@ -274,7 +284,7 @@ mod tests {
     }
 
     fn started(node: Place, incarnation: u64) -> Fact {
-        Fact::Started { node, moves: 0, incarnation: life(incarnation) }
+        Fact::Started { node, moves: 0, incarnation: life(incarnation), wall: 0 }
     }
 
     fn membership() -> Membership {
@@ -304,6 +314,8 @@ mod tests {
             meaning: Meaning::Heartbeat(Some(life(2))),
             genuine: true,
             running: true,
+            mutual: None,
+            rejected: None,
             delivered: None,
         };
         let now = Instant::from_millis(1_000);

@@ -11,8 +11,10 @@ pub struct Repeat {
     pub from: Disguise,
     /// To whom it goes.
     pub to: Target,
-    /// How long after the first time it arrives, at most; all values alike, so that what is sent
-    /// again comes in any order.
+    /// How long after it was sent first it comes again, at least.
+    pub after: Duration,
+    /// How much later than that, at most; all values alike, so that what is sent again comes in any
+    /// order.
     pub within: Duration,
 }
 

@@ -72,7 +72,7 @@ impl Plan {
             | Event::Weather { lasts, .. }
             | Event::Flood { lasts, .. } => *lasts,
             // The last that he has seen arrives so much later.
-            Event::Repeat { repeat, lasts } => *lasts + repeat.within,
+            Event::Repeat { repeat, lasts } => *lasts + repeat.after + repeat.within,
             _ => Duration::ZERO,
         };
         self.calm = self.calm.max(at + lasts + Duration::from_secs(2));

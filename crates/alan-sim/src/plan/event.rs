@@ -184,7 +184,7 @@ pub enum Event {
         /// Whom.
         knows: Knows,
     },
-    /// Strangers ask a node to join, each under a life of its own.
+    /// Strangers ask a node to join.
     Strangers {
         /// Whom they ask.
         to: Place,
@@ -192,6 +192,8 @@ pub enum Event {
         first: u16,
         /// How many.
         count: u16,
+        /// Whether each names a life of its own; else they speak as the Go library does.
+        with_life: bool,
     },
     /// Somebody without the key sends what is none of the cluster's.
     Forge {

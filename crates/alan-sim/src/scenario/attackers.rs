@@ -48,16 +48,52 @@ pub(super) const REPLAY: Scenario = about_attackers(
     "replay",
     "somebody without the key sends again all that he sees, to anybody, in any order",
     |draws, variant| {
-        let lasts = draws.within(5_000..=15_000);
+        let mut plan = replay(draws, variant);
+        plan.cluster.classic_peers = false;
+        plan
+    },
+);
+
+pub(super) const REPLAY_TO_CLASSIC: Scenario = about_attackers(
+    "replay-to-classic",
+    "the same where peers of the Go library are served: what is sealed for anybody comes again",
+    replay,
+);
+
+fn replay(draws: &mut Draws, variant: Variant) -> Plan {
+    let lasts = draws.within(5_000..=15_000);
+    let mut plan = attacked(draws, variant, lasts).sealed();
+    plan.weather.lost = PerMille(*draws.pick(&[0, 0, 50]));
+    comings_and_goings(draws, &mut plan, lasts);
+    for _ in 0..draws.within(1..=3) {
+        let from = [Disguise::Sender, Disguise::Sender, Disguise::AnyNode, Disguise::Stranger];
+        let within = Duration::from_millis(*draws.pick(&[1, 500, 5_000, 20_000]));
+        // What goes to another node while it is fresh is not repeated, but relayed.
+        let (to, after) = match draws.below(3) {
+            0 => (Target::AnyNode, plan.cluster.heartbeat_timeout),
+            _ => (Target::Receiver, Duration::ZERO),
+        };
+        let repeat = Repeat { from: *draws.pick(&from), to, after, within };
+        // From the first JOIN on.
+        let at = draws.millis(0..=MET);
+        plan.add(at, Event::Repeat { repeat, lasts: Duration::from_millis(lasts) });
+    }
+    bounded(plan)
+}
+
+pub(super) const RELAY: Scenario = about_attackers(
+    "relay",
+    "somebody hands what nodes send, while it is fresh, to other nodes, as if from anywhere",
+    |draws, variant| {
+        let lasts = 10_000;
         let mut plan = attacked(draws, variant, lasts).sealed();
-        plan.weather.lost = PerMille(*draws.pick(&[0, 0, 50]));
+        plan.cluster.classic_peers = false;
         comings_and_goings(draws, &mut plan, lasts);
         for _ in 0..draws.within(1..=3) {
-            let from = [Disguise::Sender, Disguise::Sender, Disguise::AnyNode, Disguise::Stranger];
-            let to = [Target::Receiver, Target::Receiver, Target::AnyNode];
-            let within = Duration::from_millis(*draws.pick(&[1, 500, 5_000, 20_000]));
-            let repeat = Repeat { from: *draws.pick(&from), to: *draws.pick(&to), within };
-            // From the first JOIN on.
+            let from = *draws.pick(&[Disguise::Sender, Disguise::Receiver, Disguise::AnyNode]);
+            let (to, after) = (Target::AnyNode, Duration::ZERO);
+            let within = Duration::from_millis(*draws.pick(&[1, 10, 500]));
+            let repeat = Repeat { from, to, after, within };
             let at = draws.millis(0..=MET);
             plan.add(at, Event::Repeat { repeat, lasts: Duration::from_millis(lasts) });
         }
@@ -72,24 +108,30 @@ pub(super) const REFLECTION: Scenario = about_attackers(
         let lasts = 8_000;
         let mut plan = attacked(draws, variant, lasts);
         plan.cluster.sealed = draws.below(2) == 0;
+        // What is sealed for anybody, because of them, opens again.
+        plan.cluster.classic_peers = !plan.cluster.sealed;
         let long = Duration::from_millis(lasts);
         let within = Duration::from_millis(*draws.pick(&[1, 500, 5_000]));
         let from = *draws.pick(&[Disguise::Sender, Disguise::Receiver, Disguise::Stranger]);
         // Without a key, what comes back in a node's own name is what that node could have sent.
         let from = if plan.cluster.sealed { from } else { Disguise::Sender };
-        let repeat = Repeat { from, to: Target::Sender, within };
+        let after = Duration::ZERO;
+        let repeat = Repeat { from, to: Target::Sender, after, within };
         plan.add(Duration::ZERO, Event::Repeat { repeat, lasts: long });
         if plan.cluster.sealed {
-            let repeat = Repeat { from: Disguise::Stranger, to: Target::Receiver, within };
+            let repeat = Repeat { from: Disguise::Stranger, to: Target::Receiver, after, within };
             plan.add(draws.millis(0..=MET), Event::Repeat { repeat, lasts: long });
         } else {
             let to = any(draws, &plan);
             for first in 0..*draws.pick(&[1, 20]) {
                 let at = Duration::from_millis(MET) + draws.millis(0..=lasts);
-                plan.add(at, Event::Strangers { to, first, count: 5 });
+                plan.add(at, Event::Strangers { to, first, count: 5, with_life: true });
             }
         }
-        bounded(plan)
+        // A node does not ask an address from which its own datagrams came for a minute.
+        let mut plan = bounded(plan);
+        plan.bound = plan.bound.map(|bound| bound + Duration::from_secs(65));
+        plan
     },
 );
 

@@ -159,7 +159,7 @@ fn fault(draws: &mut Draws, plan: &Plan) -> Event {
         5 => Event::Crash { node, back },
         6 => Event::Leave { node, back },
         7 | 8 => Event::Pause { node, lasts, first },
-        9 => Event::Strangers { to: node, first: 0, count: 3 },
+        9 => Event::Strangers { to: node, first: 0, count: 3, with_life: draws.below(2) == 0 },
         10 => Event::Discovery { node, knows: Knows::These(vec![Name::First(peer)]) },
         _ => Event::Weather { weather: storm, lasts },
     }

@@ -118,7 +118,9 @@ pub(super) const STRANGERS: Scenario = about_membership(
         for wave in 0..draws.within(1..=5) {
             let at = Duration::from_millis(MET) + draws.millis(0..=5_000);
             let first = u16::try_from(wave * 100).expect("few waves");
-            plan.add(at, Event::Strangers { to, first, count: 150 });
+            // Those of the Go library are believed, the others are not.
+            let with_life = draws.below(2) == 0;
+            plan.add(at, Event::Strangers { to, first, count: 150, with_life });
         }
         talk(draws, &mut plan, (0, 10_000), 20);
         bounded(plan)
@@ -245,6 +247,108 @@ pub(super) const CONVERSATION: Scenario = about_membership(
         }
         let times = draws.within(20..=200);
         talk(draws, &mut plan, (0, 20_000), times);
+        bounded(plan)
+    },
+);
+
+pub(super) const MIXED: Scenario = about_membership(
+    "mixed",
+    "some nodes speak as the Go library does, with and without a key; they come, go and talk",
+    |draws, variant| {
+        let nodes = *draws.pick(&[2, 3, 5]);
+        let mut plan = cluster(draws, variant, nodes);
+        plan.cluster.sealed = draws.below(2) == 0;
+        lossy_or_not(draws, &mut plan);
+        plan.nodes[0].classic = true;
+        for node in plan.nodes.iter_mut().skip(2) {
+            node.classic = draws.below(2) == 0;
+        }
+        for _ in 0..draws.below(3) {
+            let node = any(draws, &plan);
+            let back = Some(Return { after: draws.millis(1..=8_000), same_address: true });
+            let crashes = draws.below(2) == 0;
+            let event =
+                if crashes { Event::Crash { node, back } } else { Event::Leave { node, back } };
+            plan.add(draws.millis(MET..=10_000), event);
+        }
+        talk(draws, &mut plan, (0, 20_000), 40);
+        bounded(plan)
+    },
+);
+
+pub(super) const TWO_ADDRESSES: Scenario = about_membership(
+    "two-addresses",
+    "some nodes have two addresses, and send from either; one may be cut off, or restart",
+    |draws, variant| {
+        let nodes = *draws.pick(&[2, 3, 5]);
+        let mut plan = cluster(draws, variant, nodes);
+        plan.cluster.sealed = draws.below(2) == 0;
+        lossy_or_not(draws, &mut plan);
+        plan.nodes[0].two_addresses = true;
+        for node in plan.nodes.iter_mut().skip(1) {
+            node.two_addresses = draws.below(2) == 0;
+        }
+        if draws.below(2) == 0 {
+            let node = any(draws, &plan);
+            let back = Some(Return { after: draws.millis(1..=8_000), same_address: true });
+            plan.add(draws.millis(0..=10_000), Event::Crash { node, back });
+        }
+        if draws.below(2) == 0 {
+            let cut = Cut::Mute(any(draws, &plan));
+            let (at, lasts) = (draws.millis(0..=5_000), draws.millis(100..=8_000));
+            plan.add(at, Event::Cut { cut, lasts });
+        }
+        talk(draws, &mut plan, (0, 20_000), 40);
+        bounded(plan)
+    },
+);
+
+pub(super) const INSTANT_RESTART: Scenario = about_membership(
+    "instant-restart",
+    "nodes die and are there again, at the same address, within a round trip, several times",
+    |draws, variant| {
+        let nodes = *draws.pick(&[2, 3, 5]);
+        let mut plan = cluster(draws, variant, nodes);
+        plan.cluster.sealed = draws.below(2) == 0;
+        lossy_or_not(draws, &mut plan);
+        let round_trip = (plan.weather.delay.least + plan.weather.delay.spread) * 2;
+        // Some while the nodes are about to meet, some when they have.
+        for _ in 0..draws.within(1..=6) {
+            let node = any(draws, &plan);
+            let after = draws.duration(Duration::ZERO..=round_trip);
+            let back = Some(Return { after, same_address: true });
+            let latest = *draws.pick(&[100, 10_000]);
+            plan.add(draws.millis(0..=latest), Event::Crash { node, back });
+        }
+        talk(draws, &mut plan, (0, 15_000), 40);
+        bounded(plan)
+    },
+);
+
+/// In microseconds.
+const HOUR: i64 = 3_600_000_000;
+
+pub(super) const WALL_CLOCKS: Scenario = about_membership(
+    "wall-clocks",
+    "wall clocks are off by hours, days or years, and are set while nodes run and before others start",
+    |draws, variant| {
+        let nodes = *draws.pick(&[2, 3, 5]);
+        let mut plan = cluster(draws, variant, nodes);
+        lossy_or_not(draws, &mut plan);
+        let steps = [-HOUR, HOUR, -30 * HOUR, 20 * HOUR, 30 * HOUR, 90_000 * HOUR, -500_000 * HOUR];
+        for node in &mut plan.nodes {
+            node.wall_offset = *draws.pick(&[0, 0, HOUR, -HOUR, 30 * HOUR, 90_000 * HOUR]);
+        }
+        for _ in 0..draws.within(1..=8) {
+            let (node, micros) = (any(draws, &plan), *draws.pick(&steps));
+            let at = draws.millis(0..=10_000);
+            plan.add(at, Event::StepWallClock { node, micros });
+            if draws.below(2) == 0 {
+                let back = Some(Return { after: draws.millis(1..=500), same_address: true });
+                plan.add(at + draws.millis(0..=2_000), Event::Crash { node, back });
+            }
+        }
+        talk(draws, &mut plan, (0, 15_000), 20);
         bounded(plan)
     },
 );

@@ -91,9 +91,19 @@ impl Topic {
             }
             Meaning::Leave(_) => true,
             Meaning::Lock(_, _, key) => self.has_key(*key),
-            Meaning::Data(_) | Meaning::Request(..) | Meaning::Response(..) | Meaning::Noise => {
-                self.has_messages()
-            }
+            Meaning::Profile
+            | Meaning::ProfileAsk
+            | Meaning::PeersAsk
+            | Meaning::Peers
+            | Meaning::Probe(..) => matches!(self, Self::Membership | Self::Everything),
+            Meaning::Data(_)
+            | Meaning::Request(..)
+            | Meaning::Response(..)
+            | Meaning::SessionData(_)
+            | Meaning::SessionRequest(..)
+            | Meaning::SessionResponse(..)
+            | Meaning::ResponseGone(_)
+            | Meaning::Noise => self.has_messages(),
         }
     }
 
@@ -134,7 +144,9 @@ pub(super) fn places(breach: &Breach) -> Vec<Place> {
         | Breach::Miscounted { node, .. }
         | Breach::Misdelivered { node, .. }
         | Breach::NotDelivered { node, .. }
+        | Breach::NotOnce { node, .. }
         | Breach::OverLimit { node, .. }
+        | Breach::ClockWrong { node, .. }
         | Breach::Reacted { node, .. }
         | Breach::NotFresh { node, .. }
         | Breach::WithoutCause { node, .. }

@@ -25,6 +25,7 @@ impl fmt::Display for InWords<'_, Plan> {
         }
         write!(f, ", {} locks", InWords(&cluster.locks))?;
         f.write_str(if cluster.sealed { ", sealed" } else { "" })?;
+        f.write_str(if cluster.classic_peers { "" } else { ", no classic peers" })?;
         f.write_str(if plan.attacked { ", attacked" } else { "" })?;
         writeln!(
             f,
@@ -87,7 +88,7 @@ impl fmt::Display for InWords<'_, Weather> {
 impl fmt::Display for InWords<'_, NodePlan> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NodePlan { start, knows, clock_rate, lag, socket, answers_after, .. } = self.0;
-        let NodePlan { wall_offset, classic, .. } = self.0;
+        let NodePlan { wall_offset, classic, two_addresses, .. } = self.0;
         let usual = NodePlan::default();
         write!(f, "starts at {start:?}")?;
         if *knows != usual.knows {
@@ -102,6 +103,7 @@ impl fmt::Display for InWords<'_, NodePlan> {
         if *classic {
             f.write_str(", classic")?;
         }
+        f.write_str(if *two_addresses { ", two addresses" } else { "" })?;
         if *lag != usual.lag {
             write!(f, ", driver up to {lag:?} late")?;
         }
@@ -185,7 +187,9 @@ impl fmt::Display for InWords<'_, Event> {
             Event::Discovery { node, knows } => {
                 write!(f, "discovery names {} to {node}", InWords(knows))
             }
-            Event::Strangers { to, count, .. } => write!(f, "{count} strangers ask {to} to join"),
+            Event::Strangers { to, count, with_life, .. } => {
+                write!(f, "{count} strangers ask {to} to join, {}", life(*with_life))
+            }
             Event::Forge { to, what, count } => {
                 let what = match what {
                     Forgery::Noise => "noise",
@@ -220,7 +224,7 @@ impl fmt::Display for InWords<'_, Event> {
 
 impl fmt::Display for InWords<'_, Repeat> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repeat { from, to, within } = self.0;
+        let Repeat { from, to, after, within } = self.0;
         let to = match to {
             Target::Receiver => "to its receiver",
             Target::Sender => "to its sender",
@@ -232,7 +236,11 @@ impl fmt::Display for InWords<'_, Repeat> {
             Disguise::AnyNode => "any node",
             Disguise::Stranger => "a stranger",
         };
-        write!(f, "each datagram again {to}, as if from {from}, up to {within:?} later")
+        write!(f, "each datagram again {to}, as if from {from}, ")?;
+        if !after.is_zero() {
+            write!(f, "{after:?} to ")?;
+        }
+        write!(f, "{:?} later", *after + *within)
     }
 }
 
@@ -244,9 +252,12 @@ impl fmt::Display for InWords<'_, Claim> {
             Word::Heartbeat => "HEARTBEAT",
             Word::Leave => "LEAVE",
         };
-        let life = if *with_life { "of a life that never was" } else { "without a life" };
-        write!(f, "{says} {life} in the name of {whose}")
+        write!(f, "{says} {} in the name of {whose}", life(*with_life))
     }
+}
+
+const fn life(named: bool) -> &'static str {
+    if named { "of a life that never was" } else { "without a life" }
 }
 
 struct Within(Option<Duration>);

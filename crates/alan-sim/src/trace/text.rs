@@ -3,17 +3,18 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use alan_proto::wire::LockMessageKind;
+use alan_proto::wire::{LockMessageKind, ProbeStage};
 use alan_proto::{
     Action, LeaveReason, LockEvent, LockFailure, LockLoss, PeerEvent, QuorumEvent, RequestEvent,
     RequestId,
 };
 
 use super::{Command, Loss, Meaning, Occurrence, Step};
-use crate::place::{Place, place_of};
+use crate::place::{Place, is_second, place_of};
 use crate::plan::{Cut, FirstToRun, Key};
 
-/// An address as its place, where it has one: `n2`, `n2'` after a move, the address for others.
+/// An address as its place, where it has one: `n2`, `n2'` after a move, `n2*` for its second one,
+/// the address for others.
 struct Who(SocketAddr);
 
 impl fmt::Display for Who {
@@ -21,7 +22,8 @@ impl fmt::Display for Who {
         match place_of(self.0) {
             Some((place, moves)) => {
                 write!(f, "{place}")?;
-                (0..moves).try_for_each(|_| f.write_str("'"))
+                (0..moves).try_for_each(|_| f.write_str("'"))?;
+                f.write_str(if is_second(self.0) { "*" } else { "" })
             }
             None => write!(f, "{}", self.0),
         }
@@ -168,6 +170,28 @@ impl fmt::Display for Meaning {
                 };
                 write!(f, "{kind} {}{}", Short(id), Maybe(" ", key))
             }
+            Self::SessionData(tag) => write!(f, "SESSION_DATA{}", Maybe(" ", tag)),
+            Self::SessionRequest(id, tag) => {
+                write!(f, "SESSION_REQUEST {}{}", Short(id), Maybe(" ", tag))
+            }
+            Self::SessionResponse(id, tag) => {
+                write!(f, "SESSION_RESPONSE {}{}", Short(id), Maybe(" ", tag))
+            }
+            Self::ResponseGone(id) => write!(f, "RESPONSE_GONE {}", Short(id)),
+            Self::Profile => f.write_str("PROFILE"),
+            Self::ProfileAsk => f.write_str("PROFILE_ASK"),
+            Self::PeersAsk => f.write_str("PEERS_ASK"),
+            Self::Peers => f.write_str("PEERS"),
+            Self::Probe(stage, about) => {
+                let stage = match stage {
+                    ProbeStage::Ask => "ask",
+                    ProbeStage::Ping => "ping",
+                    ProbeStage::Pong => "pong",
+                    ProbeStage::Alive => "alive",
+                    _ => "…",
+                };
+                write!(f, "PROBE {stage} {about}")
+            }
             Self::Noise => f.write_str("noise"),
         }
     }
@@ -206,6 +230,12 @@ impl fmt::Display for Told {
         let key = Maybe(" ", self.1);
         match self.0 {
             Action::Peer(PeerEvent::Joined { peer, .. }) => write!(f, "{} joined", Who(peer)),
+            Action::Peer(PeerEvent::Updated { peer }) => {
+                write!(f, "{} has told about itself", Who(peer))
+            }
+            Action::Peer(PeerEvent::ConfigMismatch { peer, .. }) => {
+                write!(f, "{} is configured otherwise", Who(peer))
+            }
             Action::Peer(PeerEvent::Left { peer, why }) => {
                 let why = match why {
                     LeaveReason::SaidGoodbye => "it said goodbye",
@@ -223,6 +253,9 @@ impl fmt::Display for Told {
             }
             Action::Request(RequestEvent::PeerLeft { request, peer, .. }) => {
                 write!(f, "request {}: {} is gone", Short(request), Who(peer))
+            }
+            Action::Request(RequestEvent::ResponseGone { request, peer, .. }) => {
+                write!(f, "request {}: {} has no answer any more", Short(request), Who(peer))
             }
             Action::Request(RequestEvent::TimedOut { request }) => {
                 write!(f, "request {}: timed out", Short(request))

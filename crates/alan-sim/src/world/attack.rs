@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::Incarnation;
-use alan_proto::envelope::{AnyEnvelope, Key as Secret};
-use alan_proto::wire::{Control, Message, SessionBlock};
+use alan_proto::envelope::{AnyEnvelope, Envelope, Key as Secret};
+use alan_proto::wire::{Control, Message, Role, SessionBlock, Settings, Times, View};
+use alan_proto::{HybridTime, Incarnation, Instant};
 use rand_core::Rng;
 
 use super::flights::{Origin, Recorded};
@@ -33,7 +33,9 @@ pub(super) struct Repeater {
 impl World<'_> {
     pub(super) fn attack(&mut self, number: u32, attack: &Event) {
         match *attack {
-            Event::Strangers { to, first, count } => self.send_strangers(to, first, count),
+            Event::Strangers { to, first, count, with_life } => {
+                self.send_strangers(to, first, count, with_life);
+            }
             Event::Forge { to, what, count } => self.forge(to, what, count),
             Event::Replay { to, count } => self.replay(to, count),
             Event::Repeat { repeat, lasts } => {
@@ -45,23 +47,26 @@ impl World<'_> {
         }
     }
 
-    fn send_strangers(&mut self, to: Place, first: u16, count: u16) {
+    fn send_strangers(&mut self, to: Place, first: u16, count: u16, with_life: bool) {
         let to = self.address_of(to);
         for number in (0..count).map(|more| first.wrapping_add(more)) {
-            let (bytes, meaning) = self.foreign_join(self.secret.clone().as_ref());
+            let (bytes, meaning) = self.foreign_join(self.secret.clone().as_ref(), with_life);
             let from = stranger(number);
             self.inject(self.now, Origin::Stranger, Recorded { from, to, bytes, meaning });
         }
     }
 
-    /// A JOIN of a life that nobody knows.
-    fn foreign_join(&mut self, key: Option<&Secret>) -> (Vec<u8>, Meaning) {
+    /// A JOIN of a life that nobody knows, or of none.
+    fn foreign_join(&mut self, key: Option<&Secret>, with_life: bool) -> (Vec<u8>, Meaning) {
         let incarnation = self.made_up_life();
-        let block = Some(SessionBlock::new(incarnation));
+        let block = with_life.then(|| block(incarnation));
         let message = Message::Join(Control { port: PORT, block });
         let mut envelope = AnyEnvelope::new(key);
+        if with_life {
+            envelope.begin(incarnation, &mut self.attacker);
+        }
         let datagram = sealed(&mut envelope, &mut self.attacker, &message);
-        (datagram, Meaning::Join(Some(incarnation)))
+        (datagram, Meaning::Join(with_life.then_some(incarnation)))
     }
 
     fn forge(&mut self, to: Place, what: Forgery, count: u16) {
@@ -71,9 +76,9 @@ impl World<'_> {
                 Forgery::Noise => self.noise(),
                 Forgery::OtherKey => {
                     let other = Secret::from_bytes(&[0xa5; Secret::LEN]).expect("32 bytes");
-                    self.foreign_join(Some(&other))
+                    self.foreign_join(Some(&other), true)
                 }
-                Forgery::ClearText => self.foreign_join(None),
+                Forgery::ClearText => self.foreign_join(None, true),
             };
             let nodes = self.hosts.len();
             // Half of them claim to come from a node.
@@ -110,7 +115,7 @@ impl World<'_> {
         let now = self.now;
         self.repeaters.retain(|repeater| now < repeater.until);
         let repeats: Vec<Repeat> = self.repeaters.iter().map(|other| other.repeat).collect();
-        for Repeat { from: disguise, to: target, within } in repeats {
+        for Repeat { from: disguise, to: target, after, within } in repeats {
             let source = match disguise {
                 Disguise::Sender => from,
                 Disguise::Receiver => to,
@@ -125,7 +130,7 @@ impl World<'_> {
                 Target::AnyNode => self.any_address(),
             };
             let later = self.attacker.next_u64() % (micros(within) + 1);
-            let at = now + Duration::from_micros(later);
+            let at = now + after + Duration::from_micros(later);
             let again = Recorded { from: source, to, bytes: bytes.to_vec(), meaning };
             self.inject(at, Origin::Stranger, again);
         }
@@ -141,7 +146,7 @@ impl World<'_> {
         let (to, from) = (self.address_of(to), self.address_of(claim.whose));
         for _ in 0..count {
             let life = claim.with_life.then(|| self.made_up_life());
-            let control = Control { port: PORT, block: life.map(SessionBlock::new) };
+            let control = Control { port: PORT, block: life.map(block) };
             let message = match claim.says {
                 Word::Join => Message::Join(control),
                 Word::Heartbeat => Message::Heartbeat(control),
@@ -170,7 +175,7 @@ impl World<'_> {
             let from = stranger((stranger_number % (1 << 16)).try_into().expect("16 bits"));
             match what {
                 Flood::Joins => {
-                    let block = Some(SessionBlock::new(self.made_up_life()));
+                    let block = Some(block(self.made_up_life()));
                     self.inject_clear(from, to, &Message::Join(Control { port: PORT, block }));
                 }
                 Flood::ClassicJoins => {
@@ -209,4 +214,20 @@ impl World<'_> {
     fn address_of(&self, place: Place) -> SocketAddr {
         self.hosts[place.index()].address()
     }
+}
+
+/// What a life says of itself that is made up.
+const fn block(life: Incarnation) -> SessionBlock {
+    let times = Times {
+        sent_at: Instant::from_micros(1),
+        clock: HybridTime::from_micros(0),
+        started: HybridTime::from_micros(0),
+    };
+    let view = View { members: 0, role: Role::Voter, profile: 0 };
+    SessionBlock::new(
+        life,
+        times,
+        view,
+        Settings { cluster_size: 0, lease_millis: 0, drift_ppm: 0 },
+    )
 }

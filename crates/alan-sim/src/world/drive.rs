@@ -1,7 +1,9 @@
 //! A machine's driver: hands in what has arrived, lets the node judge the time only after that,
 //! and carries out what the node wants done, in order.
 
-use alan_proto::{Action, Delivery, LeaveReason, LockEvent, LockId, PeerEvent, RequestEvent};
+use alan_proto::{
+    Action, Delivery, LeaveReason, LockEvent, LockId, PeerEvent, Rejection, RequestEvent, Stats,
+};
 
 use super::World;
 use super::flights::{Flight, Origin};
@@ -59,17 +61,25 @@ impl World<'_> {
         let receiver = host.node.as_mut().expect("a datagram arrives where somebody is");
         let unwanted = flight.origin == Origin::Untrusted && self.secret.is_some() && running;
         let before = unwanted.then(|| face(receiver));
+        let counted = receiver.stats();
+        let is_member =
+            |joined| receiver.member(flight.from).is_some_and(|peer| peer.joined == joined);
+        let mutual = flight.mutual.filter(|joined| is_member(*joined));
         let len = flight.bytes.len();
         let delivery = receiver.handle_datagram(now, flight.from, &mut flight.bytes);
         let delivered = delivery.as_ref().map(summary);
+        let rejected = newly_rejected(&counted, &receiver.stats());
         self.stats.delivered += 1;
+        if place_of(flight.from).is_none() {
+            self.stats.from_strangers += len as u64;
+        }
         let Flight { id: datagram, from, meaning, origin, .. } = flight;
         self.flights.recycle(flight);
         if !self.trace.is_off() {
             self.note(Occurrence::Delivered { datagram, node, meaning });
         }
         let genuine = origin == Origin::Node;
-        let handed = Handed { from, len, meaning, genuine, running, delivered };
+        let handed = Handed { from, len, meaning, genuine, running, mutual, rejected, delivered };
         self.observe(&Fact::Handed { node, now, handed });
         if let Some(delivered) = delivered {
             self.receive(node, delivered);
@@ -91,6 +101,9 @@ impl World<'_> {
             match action {
                 Action::Transmit(transmit) => {
                     self.transmit(node, transmit.to, &buffer[..transmit.len]);
+                }
+                Action::TransmitRequest { request, to } => {
+                    self.transmit_request(node, request, to, &mut buffer);
                 }
                 Action::Closed => closed = true,
                 other => self.on_told(node, other),
@@ -156,7 +169,7 @@ impl World<'_> {
             self.note(Occurrence::Told { node, action, key });
         }
         match action {
-            Action::Peer(event) => self.on_peer_event(event),
+            Action::Peer(event) => self.on_peer_event(node, event),
             Action::Lock(event) => self.on_lock_event(node, event),
             Action::Request(event) => {
                 if let Some(request) = finished(event) {
@@ -168,8 +181,11 @@ impl World<'_> {
         self.observe(&Fact::Told { node, now, action, key });
     }
 
-    fn on_peer_event(&mut self, event: PeerEvent) {
+    fn on_peer_event(&mut self, node: Place, event: PeerEvent) {
         self.meter.on_event(self.now, event);
+        if let PeerEvent::Left { peer, .. } = event {
+            self.hosts[node.index()].answers.peer_left(peer);
+        }
         if let PeerEvent::Left { peer, why: LeaveReason::Silent } = event
             && let Some((place, moves)) = place_of(peer)
             && let Some(peer) = self.hosts.get(place.index())
@@ -221,6 +237,7 @@ const fn lock_of(event: LockEvent) -> LockId {
 const fn finished(event: RequestEvent) -> Option<alan_proto::RequestId> {
     match event {
         RequestEvent::PeerLeft { request, finished: true, .. }
+        | RequestEvent::ResponseGone { request, finished: true, .. }
         | RequestEvent::TimedOut { request }
         | RequestEvent::Closed { request } => Some(request),
         _ => None,
@@ -236,17 +253,33 @@ fn summary(delivery: &Delivery<'_>) -> Delivered {
         Delivery::Response { request, from, payload, finished } => {
             (from, payload, DeliveredKind::Response { request, finished })
         }
+        Delivery::Repeated { from, request } => (from, &[][..], DeliveredKind::Repeated(request)),
         _ => panic!("the simulator knows every kind of delivery"),
     };
     Delivered { from, tag: Tag::read(payload), kind }
 }
+
+/// Why a datagram was turned away between these two moments, if it was.
+fn newly_rejected(before: &Stats, after: &Stats) -> Option<Rejection> {
+    let differs = |why: &Rejection| before.rejected(*why) != after.rejected(*why);
+    Rejection::ALL.into_iter().find(differs)
+}
+
+/// How a node counts what its envelope does not let through.
+const UNTRUSTED: [Rejection; 5] = [
+    Rejection::Unopened,
+    Rejection::FormerLife,
+    Rejection::OverBudget,
+    Rejection::Replayed,
+    Rejection::Unproven,
+];
 
 fn face(node: &SimNode) -> Face {
     let stats = node.stats();
     Face {
         usage: node.usage(),
         deadline: node.poll_timeout(),
-        unopened: stats.rejected(alan_proto::Rejection::Unopened),
+        unopened: UNTRUSTED.iter().map(|why| stats.rejected(*why)).sum(),
         rejected: stats.rejected_in_all(),
     }
 }

@@ -147,14 +147,19 @@ impl World<'_> {
         if !host.runs() {
             return;
         }
-        let names: Vec<SocketAddr> = match &host.knows {
+        let mut names: Vec<SocketAddr> = match &host.knows {
             Knows::Everyone => {
                 let running = self.hosts.iter().filter(|host| host.node.is_some());
-                running.map(crate::host::Host::address).collect()
+                running.flat_map(crate::host::Host::addresses).collect()
             }
             Knows::These(names) => names.iter().map(|name| self.named(*name)).collect(),
         };
         let host = &mut self.hosts[node.index()];
+        if host.classic {
+            // The Go library knows its own addresses from its interfaces.
+            let own = host.address();
+            names.retain(|name| *name != own);
+        }
         let now = host.clock.local(self.now);
         if let Some(running) = &mut host.node {
             running.handle_discovery(now, &names);

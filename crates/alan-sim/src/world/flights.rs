@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 
-use alan_proto::envelope::{AnyEnvelope, Envelope};
-use alan_proto::wire::{Control, Message};
+use alan_proto::Instant;
 
-use super::{RECORDED, World, sealed};
+use super::{RECORDED, World};
 use crate::check::Fact;
 use crate::network::Fate;
 use crate::place::{Place, place_of};
@@ -34,6 +33,9 @@ pub(super) struct Flight {
     pub(super) bytes: Vec<u8>,
     pub(super) meaning: Meaning,
     pub(super) origin: Origin,
+    /// Since when its receiver has had its sender as a member, if it is a payload and each had the
+    /// other's present life as one when it was sent.
+    pub(super) mutual: Option<Instant>,
 }
 
 /// A datagram that an attacker saw.
@@ -86,25 +88,17 @@ impl Flights {
 impl World<'_> {
     /// A node sends a datagram.
     pub(super) fn transmit(&mut self, from: Place, to: SocketAddr, bytes: &[u8]) {
-        let host = &self.hosts[from.index()];
-        let source = host.address();
-        if host.classic && to != source {
-            let classic = self.as_classic(bytes);
-            return self.put_on_the_wire(from, source, to, &classic);
-        }
-        self.put_on_the_wire(from, source, to, bytes);
-    }
-
-    fn put_on_the_wire(&mut self, from: Place, source: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let source = self.hosts[from.index()].source(to);
         self.stats.sent += 1;
         self.stats.bytes += bytes.len() as u64;
-        let meaning = self.meaning(bytes);
+        let meaning = self.meaning(to, bytes);
         let id = self.next_id();
         if !self.trace.is_off() {
             self.note(Occurrence::Sent { datagram: id, from: source, to, meaning });
         }
         let target = place_of(to).filter(|(place, _)| place.index() < self.hosts.len());
         let Some((place, _)) = target else {
+            self.stats.to_strangers += bytes.len() as u64;
             self.observe(&Fact::SentToStranger { node: from, to, len: bytes.len() });
             return self.lose(id, Loss::NobodyThere);
         };
@@ -122,7 +116,8 @@ impl World<'_> {
             flip(&mut altered, bit);
             self.note(Occurrence::Corrupted { datagram: id });
         }
-        let flight = Flight { id, from: source, to, bytes: altered, meaning, origin };
+        let mutual = if meaning.is_payload() { self.mutual(from, place) } else { None };
+        let flight = Flight { id, from: source, to, bytes: altered, meaning, origin, mutual };
         self.fly(at, flight);
         if let Some(at) = again {
             let copy = self.next_id();
@@ -130,25 +125,20 @@ impl World<'_> {
             self.note(Occurrence::Doubled { datagram: id, copy });
             let bytes = self.flights.copy(bytes);
             let origin = Origin::Node;
-            self.fly(at, Flight { id: copy, from: source, to, bytes, meaning, origin });
+            let copied = Flight { id: copy, from: source, to, bytes, meaning, origin, mutual };
+            self.fly(at, copied);
         }
     }
 
-    /// The datagram as the Go library would have sent it: a control message names no life. What a
-    /// node sends to itself is left as it is, because that is how it knows itself.
-    fn as_classic(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut copy = bytes.to_vec();
-        let mut envelope = AnyEnvelope::new(self.secret.as_ref());
-        let Ok(message) = envelope.open(&mut copy) else { return bytes.to_vec() };
-        let classic = match Message::decode(message) {
-            Ok(Message::Join(control)) => Message::Join(Control { block: None, ..control }),
-            Ok(Message::Leave(control)) => Message::Leave(Control { block: None, ..control }),
-            Ok(Message::Heartbeat(control)) => {
-                Message::Heartbeat(Control { block: None, ..control })
-            }
-            _ => return bytes.to_vec(),
-        };
-        sealed(&mut envelope, &mut self.attacker, &classic)
+    /// Since when, on its own clock, the receiver has had the sender as a member, if each has the
+    /// other's present life as one.
+    fn mutual(&self, from: Place, to: Place) -> Option<Instant> {
+        let (from, to) = (&self.hosts[from.index()], &self.hosts[to.index()]);
+        let (sender, receiver) = (from.node.as_ref()?, to.node.as_ref()?);
+        let (there, here) = (sender.member(to.address())?, receiver.member(from.address())?);
+        let mutual = there.incarnation == Some(receiver.incarnation())
+            && here.incarnation == Some(sender.incarnation());
+        mutual.then_some(here.joined)
     }
 
     /// Somebody who is no node sends a datagram, or one that was sent before.
@@ -157,7 +147,7 @@ impl World<'_> {
         self.stats.sent += 1;
         let id = self.next_id();
         self.note(Occurrence::Sent { datagram: id, from, to, meaning });
-        self.fly(at, Flight { id, from, to, bytes, meaning, origin });
+        self.fly(at, Flight { id, from, to, bytes, meaning, origin, mutual: None });
     }
 
     fn fly(&mut self, at: Moment, flight: Flight) {
@@ -178,18 +168,13 @@ impl World<'_> {
         }
     }
 
-    /// What a datagram of the cluster says.
-    pub(super) fn meaning(&mut self, bytes: &[u8]) -> Meaning {
-        match &mut self.spy {
-            None => Meaning::of(bytes),
-            Some(spy) => {
-                let mut copy = self.flights.copy(bytes);
-                let meaning =
-                    spy.open(&mut copy).map_or(Meaning::Noise, |bytes| Meaning::of(bytes));
-                self.flights.buffers.push(copy);
-                meaning
-            }
-        }
+    /// What a datagram of the cluster says to whoever is at this address.
+    pub(super) fn meaning(&mut self, to: SocketAddr, bytes: &[u8]) -> Meaning {
+        let Some(spy) = &mut self.spy else { return Meaning::of(bytes) };
+        let mut copy = self.flights.copy(bytes);
+        let meaning = spy.meaning(to, &mut copy);
+        self.flights.buffers.push(copy);
+        meaning
     }
 
     fn record(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8], meaning: Meaning) {
@@ -205,12 +190,12 @@ impl World<'_> {
     pub(super) fn arrive(&mut self, slot: u32) {
         let flight = self.flights.take(slot);
         let target = place_of(flight.to).filter(|(place, _)| place.index() < self.hosts.len());
-        let Some((place, moves)) = target else {
+        let Some((place, _)) = target else {
             self.lose(flight.id, Loss::NobodyThere);
             return self.flights.recycle(flight);
         };
         let host = &mut self.hosts[place.index()];
-        if host.node.is_none() || host.moves != moves {
+        if !host.is_at(flight.to) {
             self.lose(flight.id, Loss::NobodyThere);
             return self.flights.recycle(flight);
         }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::{LockId, RequestId};
+use alan_proto::{LockId, Repeat, RequestId};
 
 use super::World;
 use crate::check::{Delivered, DeliveredKind, Fact};
@@ -211,7 +211,7 @@ impl World<'_> {
     }
 
     fn transmit_to_members(&mut self, from: Place, bytes: &[u8]) {
-        let members: Vec<_> = self.hosts[from.index()].members().map(|peer| peer.addr).collect();
+        let members: Vec<_> = self.hosts[from.index()].members().map(|peer| peer.path).collect();
         for member in members {
             self.transmit(from, member, bytes);
         }
@@ -225,12 +225,9 @@ impl World<'_> {
         let (now, payload) = (host.clock.local(self.now), host.next_tag().write());
         let deadline = patience.map(|patience| now + patience);
         let Some(node) = &mut host.node else { return };
-        let (request, len) = match to {
-            Some(to) => match node.request(now, to, &payload, deadline, &mut buffer) {
-                Ok((request, transmit)) => (Some(request), transmit.len),
-                Err(_) => (None, 0),
-            },
-            None => node.request_all(now, &payload, deadline, &mut buffer).unwrap_or((None, 0)),
+        let (request, transmit) = match to {
+            Some(to) => node.request(now, to, &payload, deadline, &mut buffer).ok().unzip(),
+            None => (node.request_all(now, payload.len(), deadline).ok().flatten(), None),
         };
         let command = match to {
             Some(to) => Command::Request(to, request),
@@ -238,16 +235,32 @@ impl World<'_> {
         };
         self.command(place, command, request.is_none());
         if let Some(request) = request {
-            let asked = Asked { request, since: self.now, deadline };
+            let asked = Asked { request, since: self.now, deadline, payload };
             self.hosts[place.index()].asked.push(asked);
             self.observe(&Fact::Requested { node: place, request, deadline });
-            match to {
-                Some(to) => self.transmit(place, to, &buffer[..len]),
-                None => self.transmit_to_members(place, &buffer[..len]),
-            }
+        }
+        if let Some(transmit) = transmit {
+            self.transmit(place, transmit.to, &buffer[..transmit.len]);
         }
         self.buffer = buffer;
         self.drain(place);
+    }
+
+    /// The node wants a request sent, for the first time or again.
+    pub(super) fn transmit_request(
+        &mut self,
+        place: Place,
+        request: RequestId,
+        to: SocketAddr,
+        buffer: &mut [u8],
+    ) {
+        let host = &mut self.hosts[place.index()];
+        let now = host.clock.local(self.now);
+        let asked = host.asked.iter().find(|asked| asked.request == request);
+        let (Some(node), Some(asked)) = (&mut host.node, asked) else { return };
+        if let Some(made) = node.transmit_request(now, request, to, &asked.payload, buffer) {
+            self.transmit(place, made.to, &buffer[..made.len]);
+        }
     }
 
     fn cancel_request(&mut self, place: Place) {
@@ -269,23 +282,57 @@ impl World<'_> {
     }
 
     fn reply(&mut self, place: Place, to: SocketAddr, request: RequestId, tag: Tag) {
+        let payload = tag.write();
+        let refused = !self.send_response(place, to, request, &payload);
+        self.command(place, Command::Reply(to, request), refused);
+        if !refused {
+            self.hosts[place.index()].answers.answered(to, request, payload);
+        }
+        self.drain(place);
+    }
+
+    fn send_response(
+        &mut self,
+        place: Place,
+        to: SocketAddr,
+        request: RequestId,
+        payload: &[u8],
+    ) -> bool {
         let mut buffer = std::mem::take(&mut self.buffer);
         let host = &mut self.hosts[place.index()];
         let now = host.clock.local(self.now);
-        if let Some(node) = &mut host.node {
-            let reply = node.reply(now, to, request, &tag.write(), &mut buffer).ok();
-            self.command(place, Command::Reply(to, request), reply.is_none());
-            if let Some(transmit) = reply {
-                self.transmit(place, transmit.to, &buffer[..transmit.len]);
-            }
+        let node = host.node.as_mut();
+        let made = node.and_then(|node| node.reply(now, to, request, payload, &mut buffer).ok());
+        if let Some(transmit) = made {
+            self.transmit(place, transmit.to, &buffer[..transmit.len]);
         }
         self.buffer = buffer;
-        self.drain(place);
+        made.is_some()
+    }
+
+    /// A request comes again: the answer goes out again, if there is one.
+    fn answer_again(&mut self, place: Place, to: SocketAddr, request: RequestId) {
+        let host = &mut self.hosts[place.index()];
+        let now = host.clock.local(self.now);
+        match host.answers.repeated(to, request) {
+            Repeat::Answer(&payload) => {
+                self.send_response(place, to, request, &payload);
+            }
+            Repeat::Gone => {
+                if let Some(node) = &mut host.node {
+                    node.reply_gone(now, to, request);
+                }
+            }
+            Repeat::Working | Repeat::Abandoned => {}
+        }
     }
 
     /// The user gets a payload; a request is answered after a while.
     pub(super) fn receive(&mut self, node: Place, delivered: Delivered) {
         let Delivered { from, tag, kind } = delivered;
+        if let DeliveredKind::Repeated(request) = kind {
+            return self.answer_again(node, from, request);
+        }
         self.stats.received += 1;
         if tag.is_some() {
             self.meter.on_message();
@@ -294,8 +341,9 @@ impl World<'_> {
             self.note(Occurrence::Received { node, from, tag });
         }
         match kind {
-            DeliveredKind::Message => {}
+            DeliveredKind::Message | DeliveredKind::Repeated(_) => {}
             DeliveredKind::Request(request) => {
+                self.hosts[node.index()].answers.opened(from, request);
                 let Some(tag) = tag else { return };
                 let at = self.now + self.hosts[node.index()].answers_after;
                 self.task_at(at, node, TaskKind::Reply { to: from, request, tag });

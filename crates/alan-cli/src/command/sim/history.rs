@@ -43,7 +43,8 @@ pub(super) fn shrink(args: &HistoryArgs) -> Outcome {
 }
 
 fn case(args: &HistoryArgs) -> Case {
-    Case { scenario: args.scenario, size: args.cluster_size, locks: args.locks }
+    let HistoryArgs { scenario, cluster_size: size, locks, loss: lost, .. } = *args;
+    Case { scenario, size, locks, lost }
 }
 
 /// Runs the plan, and prints or writes what happened.

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use alan_sim::plan::{Entry, Locks};
-use alan_sim::scenario::Scenario;
+use alan_sim::scenario::{Scenario, Variant};
 use alan_sim::shrink::{Effort, Shrunk, shrink};
 use alan_sim::timeline::{InWords, Timeline};
-use alan_sim::{Explored, Plan, Violation, run};
+use alan_sim::{Explored, PerMille, Plan, Violation, run};
 use serde_json::{Value, json};
 
 use super::name_of;
@@ -21,26 +21,39 @@ pub(super) struct Case {
     pub(super) scenario: &'static Scenario,
     pub(super) size: Size,
     pub(super) locks: Locks,
+    pub(super) lost: Option<PerMille>,
 }
 
 impl Case {
     pub(super) fn plan(self, seed: u64) -> Plan {
-        Plan::generate(self.scenario, self.size.variant(self.locks), seed)
+        Plan::generate(self.scenario, self.variant(), seed)
+    }
+
+    pub(super) fn variant(self) -> Variant {
+        self.size.variant(self.locks, self.lost)
     }
 
     /// The command that shows a seed again.
     pub(super) fn command(self, verb: &str, seed: u64) -> String {
-        let Self { scenario, size, locks } = self;
+        let Self { scenario, size, locks, .. } = self;
         let (name, size, locks) = (scenario.name, size.name(), name_of(locks));
-        format!("alan sim {verb} {name} --seed {seed} --cluster-size {size} --locks {locks}")
+        let loss = self.percent().map_or_else(String::new, |percent| format!(" --loss {percent}"));
+        format!("alan sim {verb} {name} --seed {seed} --cluster-size {size} --locks {locks}{loss}")
+    }
+}
+
+impl Case {
+    fn percent(self) -> Option<u16> {
+        self.lost.map(|lost| lost.0 / 10)
     }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario, size, locks } = self;
+        let Self { scenario, size, locks, .. } = self;
         let (size, locks) = (size.name(), name_of(*locks));
-        write!(f, "{}, cluster size {size}, {locks} locks", scenario.name)
+        write!(f, "{}, cluster size {size}, {locks} locks", scenario.name)?;
+        self.percent().map_or(Ok(()), |percent| write!(f, ", {percent} % lost"))
     }
 }
 

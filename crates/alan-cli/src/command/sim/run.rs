@@ -19,7 +19,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     let mut took = Duration::ZERO;
     for scenario in args.scenario.scenarios() {
         for &size in args.cluster_size.each() {
-            let case = Case { scenario, size, locks: args.locks };
+            let case = Case { scenario, size, locks: args.locks, lost: args.loss };
             let (found, time) = explore(case, &seeds);
             let report = found.first.as_ref().and_then(|first| Report::new(case, first));
             held &= found.first.is_none();
@@ -44,8 +44,8 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
 pub(super) fn explore(case: Case, seeds: &Seeds) -> (Found, Duration) {
     let total = seeds.range.end - seeds.range.start;
     let mut progress = Progress::new(case.to_string(), total);
-    let variant = case.size.variant(case.locks);
-    let found = search(case.scenario, variant, seeds, |seeds, sent| progress.tell(seeds, sent));
+    let found =
+        search(case.scenario, case.variant(), seeds, |seeds, sent| progress.tell(seeds, sent));
     (found, progress.end())
 }
 
@@ -66,6 +66,7 @@ fn json_line(case: Case, found: &Found, time: Duration, report: Option<&Report>)
         "scenario": case.scenario.name,
         "cluster_size": case.size.name(),
         "locks": name_of(case.locks),
+        "lost_per_mille": case.lost.map(|lost| lost.0),
         "seeds": found.seeds,
         "datagrams": found.datagrams,
         "ms": u64::try_from(time.as_millis()).unwrap_or(u64::MAX),

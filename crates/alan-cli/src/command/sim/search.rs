@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn the_first_violation_is_the_same_however_many_seeds_run_at_once() {
         let scenario = Scenario::find("startup-race").expect("it exists");
-        let variant = Variant { sized: false, locks: Locks::Classic };
+        let variant = Variant::new(false, Locks::Classic);
         let first = |jobs| {
             let seeds = Seeds { range: 0..100, jobs };
             search(scenario, variant, &seeds, |_, _| {}).first.map(|first| first.seed)
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn progress_is_told_of_every_seed() {
         let scenario = Scenario::find("cold-start-3").expect("it exists");
-        let variant = Variant { sized: true, locks: Locks::Repaired };
+        let variant = Variant::new(true, Locks::Repaired);
         let seeds = Seeds { range: 5..11, jobs: 2 };
         let mut told = Vec::new();
         let found = search(scenario, variant, &seeds, |seeds, _| told.push(seeds));

@@ -22,7 +22,7 @@ pub(super) fn run(args: &TableArgs) -> Outcome {
     print(HEAD)?;
     for scenario in ALL.iter().filter(|scenario| scenario.about == About::Locks) {
         for &size in Sizes::Both.each() {
-            let case = Case { scenario, size, locks: args.locks };
+            let case = Case { scenario, size, locks: args.locks, lost: None };
             let (found, _) = explore(case, &seeds);
             let report = found.first.as_ref().and_then(|first| Report::new(case, first));
             let (name, size) = (scenario.name, size.name());
