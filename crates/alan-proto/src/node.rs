@@ -33,6 +33,7 @@ use crate::warning::Warnings;
 
 mod admission;
 mod command;
+mod confirmation;
 mod control;
 mod due;
 mod liveness;

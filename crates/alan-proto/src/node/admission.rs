@@ -13,7 +13,8 @@
 //!   │  ◄───────────────────────── HEARTBEAT { channel }  │
 //! ```
 //!
-//! The second JOIN is repeated until the peer is known to have us as a member.
+//! The second JOIN is repeated until the peer is known to have us as a member: see
+//! `node/confirmation.rs`.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -21,7 +22,7 @@ use core::time::Duration;
 use rand_core::CryptoRng;
 
 use super::receive::{SignOfLife, Source};
-use super::{Node, OWN_PAUSE, Timer};
+use super::{Node, OWN_PAUSE};
 use crate::discovery::Full;
 use crate::envelope::{Envelope, Origin, Proof};
 use crate::event::{LeaveReason, PeerEvent};
@@ -32,10 +33,6 @@ use crate::stats::{Refusal, Rejection};
 use crate::storage::Handle;
 use crate::time::Instant;
 use crate::wire::{Control, JOIN_LEN, SessionBlock};
-
-/// The pause after the first JOIN that asks for confirmation; it doubles up to the heartbeat
-/// interval.
-const CONFIRMATION_PAUSE: Duration = Duration::from_millis(200);
 
 /// The stamp of ours that a peer has returned, and the address that it was sent to.
 #[derive(Clone, Copy, Debug)]
@@ -147,7 +144,13 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         } else {
             self.membership.confirm(now, member, peer);
         }
-        self.settle_confirmation(member);
+        // It asks for a proof although it is a member here: we are none there, or not at this
+        // address. However new what it echoes is, that confirms nothing.
+        let asks_for_proof =
+            kind == SignOfLife::Heartbeat && block.challenge.is_some() && is_for_us;
+        if !asks_for_proof {
+            self.settle_confirmation(member);
+        }
         self.compare_views(member, block);
         match kind {
             SignOfLife::Join => {
@@ -156,11 +159,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                     self.answer_where_it_is_known(member, peer, block);
                 }
             }
-            // It asks for a proof although it is a member here: we are none there, or not at this
-            // address.
-            SignOfLife::Heartbeat if block.challenge.is_some() && is_for_us => {
-                self.prove(member, peer);
-            }
+            SignOfLife::Heartbeat if asks_for_proof => self.prove(member, peer),
             SignOfLife::Heartbeat => {}
         }
         Ok(())
@@ -312,41 +311,6 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let path = self.membership.path(member).filter(|path| *path != from);
         if let Some(path) = path.filter(|_| !self.membership.has_address(member, &from)) {
             self.answer(path, block, false);
-        }
-    }
-
-    /// Returns the member's challenge to it, again and again until it is known to have us as a
-    /// member at the address at which it asked.
-    fn prove(&mut self, member: Handle, to: SocketAddr) {
-        let Some(life) = self.membership.life_mut(member) else { return };
-        match life.expect_confirmation(self.now, to) {
-            None => self.ask_for_confirmation(member),
-            // At another of its addresses, which it is to know as one of ours, too.
-            Some(before) if before != to => self.outbox.push(Queued::Proof { member, to }),
-            Some(_) => {}
-        }
-    }
-
-    pub(super) fn ask_for_confirmation(&mut self, member: Handle) {
-        let longest = self.config.heartbeat_interval;
-        let Some(life) = self.membership.life_mut(member) else { return };
-        let Some(to) = life.unconfirmed_at() else { return };
-        let Some(attempts) = life.next_attempt() else { return };
-        let pause = crate::discovery::doubled(CONFIRMATION_PAUSE, attempts, longest);
-        let timer = self.timers.arm(self.now + pause, Timer::Confirmation(member));
-        life.set_confirmation_timer(timer);
-        self.outbox.push(Queued::Proof { member, to });
-        // Where it asked from may be the address of somebody who sent a copy of its question.
-        if let Some(path) = self.membership.path(member).filter(|path| *path != to) {
-            self.outbox.push(Queued::Proof { member, to: path });
-        }
-    }
-
-    fn settle_confirmation(&mut self, member: Handle) {
-        let needs_channel = self.envelope.channel(member.index()).is_some();
-        if let Some(life) = self.membership.life_mut(member) {
-            let mut timer = life.confirm(needs_channel);
-            self.timers.stop_in(&mut timer);
         }
     }
 

@@ -7,6 +7,7 @@ mod admission;
 mod addresses;
 mod candidates;
 mod classic;
+mod convergence;
 mod exchange;
 mod goodbye;
 mod limits;
