@@ -76,9 +76,7 @@ fn a_node_with_an_ipv4_and_an_ipv6_address_is_one_member() {
         wait_for_alias(&two, 1).await;
         assert_eq!(addresses(&two), both(one_port));
         assert_eq!(two.peers()[0].incarnation, Some(one.incarnation()));
-        while one.peer_count() == 0 {
-            tokio::time::sleep(TICK).await;
-        }
+        wait_for_alias(&one, 1).await;
 
         // Whichever address it is spoken to at, it is the one that is spoken to.
         let mut incoming = one.incoming().expect("nobody else reads");

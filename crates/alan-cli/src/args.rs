@@ -20,8 +20,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch three nodes on this machine find each other, talk, pass a lock around and survive a
-    /// death. Takes under 15 seconds and needs nothing set up.
+    /// Watch three nodes on this machine find each other, talk, pass a lock around, and survive a
+    /// restart and a death. Takes under 15 seconds and needs nothing set up.
     Demo(DemoArgs),
     /// Run a node and print what happens, until Ctrl-C.
     Agent(AgentArgs),
@@ -61,6 +61,8 @@ pub(crate) enum Sabotage {
     OneReplyMissing,
     /// The first holder of the lock never releases it.
     LockKept,
+    /// The restarted node is away for so long that the others take it for dead.
+    RestartedLate,
     /// The holder of the lock stays alive.
     NobodyKilled,
     /// The second node stays alive, so the quorum stays too.
@@ -102,6 +104,14 @@ pub(crate) struct AgentArgs {
     /// it.
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+
+    /// What to call this node. Environment: ALAN_NAME
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Take part without a vote: count for no quorum. Environment: ALAN_OBSERVER
+    #[arg(long)]
+    pub(crate) observer: bool,
 
     /// One JSON object per event.
     #[arg(long)]

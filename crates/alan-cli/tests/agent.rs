@@ -77,19 +77,37 @@ fn free_port() -> String {
 fn two_agents_find_each_other_by_flags_and_environment_and_leave_when_told() {
     let port = free_port();
     let peers = "127.0.21.1,127.0.21.2";
-    let flags = ["--json", "--bind", "127.0.21.1", "--port", &port, "--peers", peers];
+    let flags = [
+        "--json",
+        "--bind",
+        "127.0.21.1",
+        "--port",
+        &port,
+        "--peers",
+        peers,
+        "--name",
+        "one",
+        "--cluster-size",
+        "5",
+    ];
     let one = Agent::start(command(&flags));
     let mut by_environment = command(&["--json"]);
     by_environment
         .env("ALAN_BIND", "127.0.21.2")
         .env("ALAN_PORT", &port)
         .env("ALAN_PEERS", peers)
+        .env("ALAN_NAME", "other")
+        .env("ALAN_METADATA", "rack 7")
         .env("ALAN_CLUSTER_SIZE", "3");
     let mut other = Agent::start(by_environment);
 
     assert_eq!(one.sees("started")["address"], format!("127.0.21.1:{port}"));
     assert_eq!(one.sees("joined")["peer"], format!("127.0.21.2:{port}"));
     assert_eq!(other.sees("quorum reached")["need"], 2);
+    let updated = one.sees("updated");
+    assert_eq!((&updated["name"], &updated["metadata"]), (&"other".into(), &"rack 7".into()));
+    assert_eq!(other.sees("configured otherwise")["cluster_size"], 5);
+    assert_eq!(other.sees("updated")["name"], "one");
 
     other.signal(rustix::process::Signal::TERM);
     other.sees("leaving");

@@ -6,12 +6,13 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// Each way to spoil the demo, and the step that must notice.
-const SABOTAGE: [(&str, &str); 9] = [
+const SABOTAGE: [(&str, &str); 10] = [
     ("another-key", "discovery"),
     ("nothing-broadcast", "broadcast"),
     ("no-reply", "request"),
     ("one-reply-missing", "request-all"),
     ("lock-kept", "lock"),
+    ("restarted-late", "restart"),
     ("nobody-killed", "death"),
     ("quorum-kept", "quorum-lost"),
     ("not-restarted", "quorum-regained"),
@@ -49,7 +50,7 @@ fn the_story_has_every_step_and_no_escape_codes_in_a_pipe() {
     for number in 1..=SABOTAGE.len() {
         assert!(text.contains(&format!("\n{number}. ")), "{text}");
     }
-    assert!(text.contains("All 9 steps were seen to happen"), "{text}");
+    assert!(text.contains("All 10 steps were seen to happen"), "{text}");
     assert!(!text.contains('\x1b'), "{text:?}");
 }
 
@@ -125,10 +126,11 @@ spoiled! {
     a_node_that_does_not_reply_spoils_the_request: 2;
     one_reply_missing_spoils_the_request_to_all: 3;
     a_lock_that_is_kept_spoils_its_way_from_node_to_node: 4;
-    a_holder_that_stays_alive_spoils_the_death: 5;
-    a_second_node_that_stays_alive_spoils_the_loss_of_the_quorum: 6;
-    nodes_that_stay_dead_spoil_the_quorum_regained: 7;
-    a_death_without_a_word_spoils_the_goodbye: 8;
+    a_node_that_is_away_for_long_spoils_the_restart: 5;
+    a_holder_that_stays_alive_spoils_the_death: 6;
+    a_second_node_that_stays_alive_spoils_the_loss_of_the_quorum: 7;
+    nodes_that_stay_dead_spoil_the_quorum_regained: 8;
+    a_death_without_a_word_spoils_the_goodbye: 9;
 }
 
 #[test]

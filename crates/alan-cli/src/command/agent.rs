@@ -1,6 +1,7 @@
 //! `alan agent`: runs a node and prints what happens, until Ctrl-C or a request to terminate.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use alan_tokio::config::{Layer, Settings};
@@ -28,6 +29,8 @@ fn flags(args: &AgentArgs) -> Layer {
     layer.port = args.port;
     layer.cluster_size = args.cluster_size;
     layer.key_file.clone_from(&args.key_file);
+    layer.name.clone_from(&args.name);
+    layer.observer = args.observer.then_some(true);
     layer
 }
 
@@ -41,6 +44,8 @@ async fn attend(node: &Node, json: bool) -> Outcome {
         "address": node.local_addr().to_string(),
         "incarnation": node.incarnation().to_string(),
         "sealed": node.is_secure(),
+        "name": node.config().name,
+        "observer": node.config().observer,
     });
     let mut printed = print(json, &started);
     while printed.is_ok() {
@@ -50,7 +55,7 @@ async fn attend(node: &Node, json: bool) -> Outcome {
                 break;
             }
             event = events.recv() => match event {
-                Some(event) => describe(&event),
+                Some(event) => describe(node, &event),
                 None => break,
             },
             message = incoming.recv() => match message {
@@ -66,7 +71,7 @@ async fn attend(node: &Node, json: bool) -> Outcome {
     }
 }
 
-fn describe(event: &Event) -> Value {
+fn describe(node: &Node, event: &Event) -> Value {
     match event {
         Event::Joined { peer, incarnation } => json!({
             "event": "joined",
@@ -76,6 +81,14 @@ fn describe(event: &Event) -> Value {
         Event::Left { peer, why } => {
             json!({ "event": "left", "peer": peer.to_string(), "why": why.to_string() })
         }
+        Event::Updated { peer } => describe_peer(node, *peer),
+        Event::ConfigMismatch { peer, theirs } => json!({
+            "event": "configured otherwise",
+            "peer": peer.to_string(),
+            "cluster_size": theirs.cluster_size,
+            "heartbeat_timeout_ms": theirs.lease_millis,
+            "drift_bound_ppm": theirs.drift_ppm,
+        }),
         Event::QuorumReached { have, need } => {
             json!({ "event": "quorum reached", "have": have, "need": need })
         }
@@ -99,9 +112,40 @@ fn describe(event: &Event) -> Value {
             "source": source.to_string(),
             "hint": format!("the table of peers is full at {limit}"),
         }),
+        Event::Warning(Warning::ClockAhead { peer, by }) => json!({
+            "event": "clock ahead",
+            "peer": peer.to_string(),
+            "by_seconds": by.as_secs(),
+            "hint": "it is not followed: set that machine's clock right",
+        }),
+        Event::Warning(Warning::ConfigMismatch { peer, .. }) => json!({
+            "event": "configurations differ",
+            "peer": peer.to_string(),
+            "hint": "all nodes must agree on cluster_size, heartbeat_timeout and drift_bound_ppm",
+        }),
+        Event::Warning(Warning::ClusterLarger { have, cluster_size }) => json!({
+            "event": "more nodes than configured",
+            "have": have,
+            "cluster_size": cluster_size,
+            "hint": "two majorities could exist: raise cluster_size on all nodes",
+        }),
         Event::Lagged(missed) => json!({ "event": "lagged", "missed": missed }),
         other => json!({ "event": "other", "what": format!("{other:?}") }),
     }
+}
+
+/// What a member tells about itself, and how far away it is.
+fn describe_peer(node: &Node, addr: SocketAddr) -> Value {
+    let peer = node.peer(addr);
+    let peer = peer.as_ref();
+    json!({
+        "event": "updated",
+        "peer": addr.to_string(),
+        "name": peer.map(|peer| peer.name.clone()),
+        "metadata": peer.map(|peer| String::from_utf8_lossy(&peer.metadata).into_owned()),
+        "observer": peer.map(|peer| peer.observer),
+        "round_trip_us": peer.and_then(|peer| peer.round_trip).map(|time| time.as_micros()),
+    })
 }
 
 fn describe_message(message: &Message) -> Value {
@@ -112,6 +156,9 @@ fn describe_message(message: &Message) -> Value {
     let from = message.from().to_string();
     json!({ "event": event, "from": from, "payload": String::from_utf8_lossy(message.payload()) })
 }
+
+/// Fields whose text others have sent.
+const FROM_OTHERS: [&str; 3] = ["payload", "name", "metadata"];
 
 /// One line: the object itself, or its event and its other fields in words.
 fn print(json: bool, line: &Value) -> io::Result<()> {
@@ -127,7 +174,9 @@ fn print(json: bool, line: &Value) -> io::Result<()> {
         for (name, value) in rest {
             match value.as_str() {
                 // What others have sent must not get at the terminal.
-                Some(text) if name == "payload" => write!(out, "  {name}: {text:?}")?,
+                Some(text) if FROM_OTHERS.contains(&name.as_str()) => {
+                    write!(out, "  {name}: {text:?}")?
+                }
                 Some(text) => write!(out, "  {name}: {text}")?,
                 None => write!(out, "  {name}: {value}")?,
             }

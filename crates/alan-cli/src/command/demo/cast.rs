@@ -15,6 +15,9 @@ use crate::args::Sabotage;
 /// How many nodes play.
 pub(crate) const NODES: usize = 3;
 
+/// What they are called.
+const NAMES: [&str; NODES] = ["Ada", "Bo", "Cleo"];
+
 #[derive(Debug, Error)]
 pub(crate) enum CastError {
     #[error("the system gave no random bytes")]
@@ -91,13 +94,14 @@ impl Cast {
 
     /// The node with this number, from 1.
     pub(crate) fn actor(&mut self, number: usize) -> Result<&mut Actor, String> {
-        self.actors[number - 1].as_mut().ok_or_else(|| format!("node {number} is not running"))
+        let name = name(number);
+        self.actors[number - 1].as_mut().ok_or_else(|| format!("{name} is not running"))
     }
 
     /// Who has this address, in words.
     pub(crate) fn name_of(&self, addr: SocketAddr) -> String {
         match self.addresses.iter().position(|known| *known == addr) {
-            Some(index) => format!("node {}", index + 1),
+            Some(index) => NAMES[index].to_owned(),
             None => addr.to_string(),
         }
     }
@@ -110,7 +114,9 @@ impl Cast {
         } else {
             self.key.clone()
         };
+        let name = name(number);
         let node = Node::builder()
+            .name(name)
             .peers(self.addresses)
             .bind(addr.ip())
             .port(addr.port())
@@ -120,13 +126,13 @@ impl Cast {
             .heartbeat_timeout(SILENCE)
             .start()
             .await
-            .map_err(|error| format!("node {number} did not start: {error}"))?;
+            .map_err(|error| format!("{name} did not start: {error}"))?;
         let events = node.events();
         let incoming = node.incoming().map_err(|error| error.to_string())?;
         let (tell, heard) = channel(MESSAGES);
         let silent_to_one = number == 2 && self.is_sabotaged(Sabotage::NoReply);
         let silent_to_all = number == NODES && self.is_sabotaged(Sabotage::OneReplyMissing);
-        tokio::spawn(listen(number, incoming, tell, silent_to_one || silent_to_all));
+        tokio::spawn(listen(name, incoming, tell, silent_to_one || silent_to_all));
         self.actors[number - 1] = Some(Actor { node, events, heard });
         Ok(())
     }
@@ -153,9 +159,14 @@ impl Cast {
     }
 }
 
+/// What the node with this number, from 1, is called.
+pub(crate) const fn name(number: usize) -> &'static str {
+    NAMES[number - 1]
+}
+
 /// What a node of the demo does with messages: notes them, and answers requests.
 async fn listen(
-    number: usize,
+    name: &'static str,
     mut incoming: alan_tokio::Incoming,
     heard: Sender<String>,
     silent: bool,
@@ -164,9 +175,9 @@ async fn listen(
         let said = String::from_utf8_lossy(message.payload()).into_owned();
         match message {
             Message::Request(request) if !silent => {
-                let answer = format!("{said} yourself, says node {number}");
+                let answer = format!("{said} yourself, says {name}");
                 if let Err(error) = request.reply(answer) {
-                    eprintln!("alan: node {number} could not reply: {error}");
+                    eprintln!("alan: {name} could not reply: {error}");
                 }
             }
             Message::Data { .. } => {

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use alan_proto::LeaveReason;
-use alan_tokio::{Event, LockError, LockGuard};
+use alan_tokio::{Event, LockError, LockGuard, Node, Peer};
 use tokio::time::timeout;
 
-use super::PATIENCE;
-use super::cast::{Cast, NODES};
+use super::cast::{Cast, NODES, name};
 use super::teller::{NotSeen, Teller};
+use super::{PATIENCE, SILENCE};
 use crate::args::Sabotage;
 
 const LOCK: &str = "nightly-report";
+
+/// Between two looks at what no event tells of.
+const TICK: Duration = Duration::from_millis(5);
 
 type Seen = Result<(), String>;
 
@@ -22,15 +25,15 @@ pub(crate) async fn all(cast: &mut Cast, teller: &mut Teller) -> Result<(), NotS
     let seen = discovery(cast, teller).await;
     teller.end(seen)?;
 
-    teller.begin("broadcast", "Node 1 tells everybody something");
+    teller.begin("broadcast", "Ada tells everybody something");
     let seen = broadcast(cast, teller).await;
     teller.end(seen)?;
 
-    teller.begin("request", "Node 1 asks node 2");
+    teller.begin("request", "Ada asks Bo");
     let seen = request(cast, teller).await;
     teller.end(seen)?;
 
-    teller.begin("request-all", "Node 1 asks everybody");
+    teller.begin("request-all", "Ada asks everybody");
     let seen = request_all(cast, teller).await;
     teller.end(seen)?;
 
@@ -38,19 +41,23 @@ pub(crate) async fn all(cast: &mut Cast, teller: &mut Teller) -> Result<(), NotS
     let seen = lock(cast, teller).await;
     teller.end(seen)?;
 
-    teller.begin("death", "Node 3 dies with the lock in its hands");
+    teller.begin("restart", "Bo is restarted");
+    let seen = restart(cast, teller).await;
+    teller.end(seen)?;
+
+    teller.begin("death", "Cleo dies with the lock in its hands");
     let seen = death(cast, teller).await;
     teller.end(seen)?;
 
-    teller.begin("quorum-lost", "Node 2 dies too: one of three is no quorum");
+    teller.begin("quorum-lost", "Bo dies too: one of three is no quorum");
     let seen = quorum_lost(cast, teller).await;
     teller.end(seen)?;
 
-    teller.begin("quorum-regained", "Nodes 2 and 3 are started again");
+    teller.begin("quorum-regained", "Bo and Cleo are started again");
     let seen = quorum_regained(cast, teller).await;
     teller.end(seen)?;
 
-    teller.begin("goodbye", "Node 3 says goodbye");
+    teller.begin("goodbye", "Cleo says goodbye");
     let seen = goodbye(cast, teller).await;
     teller.end(seen)
 }
@@ -62,7 +69,8 @@ async fn discovery(cast: &mut Cast, teller: &mut Teller) -> Seen {
     for number in 1..=NODES {
         let mut others = BTreeSet::new();
         let actor = cast.actor(number)?;
-        let what = format!("that node {number} finds both others");
+        let name = name(number);
+        let what = format!("that {name} finds both others");
         actor
             .sees(&what, |event| {
                 if let Event::Joined { peer, .. } = event {
@@ -71,10 +79,32 @@ async fn discovery(cast: &mut Cast, teller: &mut Teller) -> Seen {
                 others.len() == NODES - 1
             })
             .await?;
-        let rest: Vec<_> = others.into_iter().map(|peer| cast.name_of(peer)).collect();
-        teller.say(format_args!("node {number} sees {}", rest.join(" and ")));
+        let known = introduced(&actor.node).await?;
+        let rest: Vec<_> = known.iter().map(in_words).collect();
+        teller.say(format_args!("{name} sees {}", rest.join(" and ")));
     }
     Ok(())
+}
+
+/// The members of a node, once it knows what they call themselves and how far away they are.
+async fn introduced(node: &Node) -> Result<Vec<Peer>, String> {
+    let known = async {
+        loop {
+            let mut peers = node.peers();
+            if peers.iter().all(|peer| !peer.name.is_empty() && peer.round_trip.is_some()) {
+                peers.sort_by_key(|peer| peer.addr);
+                return peers;
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    };
+    let late = |_| "the nodes do not learn each other's names and distances".to_owned();
+    timeout(PATIENCE, known).await.map_err(late)
+}
+
+fn in_words(peer: &Peer) -> String {
+    let away = peer.round_trip.map(duration).unwrap_or_default();
+    format!("{} ({away} away)", peer.label())
 }
 
 async fn broadcast(cast: &mut Cast, teller: &mut Teller) -> Seen {
@@ -82,12 +112,13 @@ async fn broadcast(cast: &mut Cast, teller: &mut Teller) -> Seen {
     if !cast.is_sabotaged(Sabotage::NothingBroadcast) {
         let sender = &cast.actor(1)?.node;
         let sent = sender.broadcast(said).await.map_err(|error| error.to_string())?;
-        teller.say(format_args!("node 1 says \"{said}\" to {} nodes", sent.len()));
+        teller.say(format_args!("Ada says \"{said}\" to {} nodes", sent.len()));
     }
     for number in 2..=NODES {
+        let name = name(number);
         let heard = cast.actor(number)?.hears().await?;
-        expect(heard == said, || format!("node {number} heard \"{heard}\""))?;
-        teller.say(format_args!("node {number} hears \"{heard}\""));
+        expect(heard == said, || format!("{name} heard \"{heard}\""))?;
+        teller.say(format_args!("{name} hears \"{heard}\""));
     }
     Ok(())
 }
@@ -99,8 +130,8 @@ async fn request(cast: &mut Cast, teller: &mut Teller) -> Seen {
     let reply =
         asker.request(peer, "hello").timeout(PATIENCE).await.map_err(|error| error.to_string())?;
     let reply = String::from_utf8_lossy(&reply).into_owned();
-    expect(reply == "hello yourself, says node 2", || format!("the reply is \"{reply}\""))?;
-    teller.say(format_args!("node 1 asks \"hello\" and reads \"{reply}\" {}", micros(since)));
+    expect(reply == "hello yourself, says Bo", || format!("the reply is \"{reply}\""))?;
+    teller.say(format_args!("Ada asks \"hello\" and reads \"{reply}\" {}", micros(since)));
     Ok(())
 }
 
@@ -126,62 +157,99 @@ async fn request_all(cast: &mut Cast, teller: &mut Teller) -> Seen {
 }
 
 async fn lock(cast: &mut Cast, teller: &mut Teller) -> Seen {
-    let mut held: Option<(usize, LockGuard)> = None;
+    let mut held: Option<(&str, LockGuard)> = None;
     for number in 1..=NODES {
+        let name = name(number);
         let node = cast.actor(number)?.node.clone();
         let Some((holder, guard)) = held.take() else {
             let guard = node.lock(LOCK).timeout(PATIENCE).await.map_err(|e| e.to_string())?;
-            teller.say(format_args!("node {number} holds the lock \"{LOCK}\""));
-            held = Some((number, guard));
+            teller.say(format_args!("{name} holds the lock \"{LOCK}\""));
+            held = Some((name, guard));
             continue;
         };
         let refused = node.try_lock(LOCK).await;
         expect(matches!(refused, Err(LockError::Held { .. })), || {
-            format!("node {number} was not refused while node {holder} holds the lock")
+            format!("{name} was not refused while {holder} holds the lock")
         })?;
-        teller.say(format_args!("node {number} tries, and is refused: it is held"));
+        teller.say(format_args!("{name} tries, and is refused: it is held"));
         let mut waiting = Box::pin(node.lock(LOCK).timeout(PATIENCE).into_future());
         let early = timeout(Duration::from_millis(150), &mut waiting).await;
-        expect(early.is_err(), || format!("node {number} did not wait for node {holder}"))?;
-        teller.say(format_args!("node {number} waits"));
+        expect(early.is_err(), || format!("{name} did not wait for {holder}"))?;
+        teller.say(format_args!("{name} waits"));
         let since = Instant::now();
         if cast.is_sabotaged(Sabotage::LockKept) {
             std::mem::forget(guard);
         } else {
             guard.release().await.map_err(|error| error.to_string())?;
-            teller.say(format_args!("node {holder} releases it"));
+            teller.say(format_args!("{holder} releases it"));
         }
-        let guard = waiting.await.map_err(|error| format!("node {number} waited: {error}"))?;
-        teller.say(format_args!("node {number} holds it {}", micros(since)));
-        held = Some((number, guard));
+        let guard = waiting.await.map_err(|error| format!("{name} waited: {error}"))?;
+        teller.say(format_args!("{name} holds it {}", micros(since)));
+        held = Some((name, guard));
     }
     let (_, guard) = held.ok_or("nobody holds the lock at the end")?;
     guard.release().await.map_err(|error| error.to_string())
 }
 
+async fn restart(cast: &mut Cast, teller: &mut Teller) -> Seen {
+    let peer = cast.addresses()[1];
+    cast.kill(2).await;
+    teller.say("Bo is killed, and started again at once, at the same address");
+    if cast.is_sabotaged(Sabotage::RestartedLate) {
+        tokio::time::sleep(2 * SILENCE).await;
+    }
+    let since = Instant::now();
+    cast.start(2).await?;
+    let life = Some(cast.actor(2)?.node.incarnation());
+    for number in [1, 3] {
+        let name = name(number);
+        let actor = cast.actor(number)?;
+        let mut why = None;
+        let what = format!("that {name} sees Bo again");
+        actor
+            .sees(&what, |event| {
+                if let Event::Left { peer: gone, why: reason } = event
+                    && *gone == peer
+                {
+                    why = Some(*reason);
+                }
+                *event == Event::Joined { peer, incarnation: life }
+            })
+            .await?;
+        expect(why == Some(LeaveReason::Restarted), || {
+            format!("{name} did not take the newcomer for a restart, but Bo for {why:?}")
+        })?;
+        let bo = introduced(&actor.node).await?.into_iter().find(|known| known.addr == peer);
+        let bo = bo.map(|bo| bo.label()).unwrap_or_default();
+        teller.say(format_args!("{name} sees that it is a new life of {bo} {}", micros(since)));
+    }
+    Ok(())
+}
+
 async fn death(cast: &mut Cast, teller: &mut Teller) -> Seen {
     let holder = cast.actor(3)?.node.clone();
     let guard = holder.lock(LOCK).timeout(PATIENCE).await.map_err(|error| error.to_string())?;
-    teller.say("node 3 holds the lock, node 1 waits for it");
+    teller.say("Cleo holds the lock, Ada waits for it");
     let node = cast.actor(1)?.node.clone();
     let waiting = tokio::spawn(node.lock(LOCK).timeout(PATIENCE).into_future());
     if !cast.is_sabotaged(Sabotage::NobodyKilled) {
         cast.kill(3).await;
-        teller.say("node 3 is killed: no goodbye, no release");
+        teller.say("Cleo is killed: no goodbye, no release");
     }
     let since = Instant::now();
     for number in 1..=2 {
         let peer = cast.addresses()[2];
-        let what = format!("that node {number} misses node 3");
+        let name = name(number);
+        let what = format!("that {name} misses Cleo");
         let silent = Event::Left { peer, why: LeaveReason::Silent };
         cast.actor(number)?.sees(&what, |event| *event == silent).await?;
-        teller.say(format_args!("node {number} has not heard of node 3 for too long: it is gone"));
+        teller.say(format_args!("{name} has not heard of Cleo for too long: it is gone"));
     }
     let guard_of_the_living = waiting
         .await
         .map_err(|error| error.to_string())?
-        .map_err(|error| format!("node 1 waited for the lock: {error}"))?;
-    teller.say(format_args!("its lock is free again: node 1 holds it {}", micros(since)));
+        .map_err(|error| format!("Ada waited for the lock: {error}"))?;
+    teller.say(format_args!("its lock is free again: Ada holds it {}", micros(since)));
     drop(guard);
     guard_of_the_living.release().await.map_err(|error| error.to_string())
 }
@@ -189,17 +257,17 @@ async fn death(cast: &mut Cast, teller: &mut Teller) -> Seen {
 async fn quorum_lost(cast: &mut Cast, teller: &mut Teller) -> Seen {
     if !cast.is_sabotaged(Sabotage::QuorumKept) {
         cast.kill(2).await;
-        teller.say("node 2 is killed");
+        teller.say("Bo is killed");
     }
     let actor = cast.actor(1)?;
     let lost = |event: &Event| matches!(event, Event::QuorumLost { have: 1, need: 2 });
-    actor.sees("that node 1 loses the quorum", lost).await?;
-    teller.say("node 1 is alone: 1 of 2 nodes that are needed");
+    actor.sees("that Ada loses the quorum", lost).await?;
+    teller.say("Ada is alone: 1 of 2 nodes that are needed");
     let refused = actor.node.try_lock(LOCK).await;
     expect(matches!(refused, Err(LockError::NoQuorum { have: 1, need: 2 })), || {
-        "node 1 was not refused the lock".to_owned()
+        "Ada was not refused the lock".to_owned()
     })?;
-    teller.say("node 1 asks for the lock, and is refused: no quorum");
+    teller.say("Ada asks for the lock, and is refused: no quorum");
     Ok(())
 }
 
@@ -210,20 +278,21 @@ async fn quorum_regained(cast: &mut Cast, teller: &mut Teller) -> Seen {
     }
     let actor = cast.actor(1)?;
     let reached = |event: &Event| matches!(event, Event::QuorumReached { .. });
-    actor.sees("that node 1 regains the quorum", reached).await?;
-    teller.say("node 1 has a quorum again");
+    actor.sees("that Ada regains the quorum", reached).await?;
+    teller.say("Ada has a quorum again");
     let guard = actor.node.lock(LOCK).timeout(PATIENCE).await.map_err(|error| error.to_string())?;
-    teller.say("node 1 asks for the lock, and gets it");
+    teller.say("Ada asks for the lock, and gets it");
     guard.release().await.map_err(|error| error.to_string())?;
     for number in 1..=NODES {
+        let name = name(number);
         let node = cast.actor(number)?.node.clone();
         let all_here = async {
             while node.peer_count() < NODES - 1 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(TICK).await;
             }
         };
         let seen = timeout(PATIENCE, all_here).await;
-        expect(seen.is_ok(), || format!("node {number} does not see both others"))?;
+        expect(seen.is_ok(), || format!("{name} does not see both others"))?;
     }
     teller.say("all three see each other");
     Ok(())
@@ -235,13 +304,14 @@ async fn goodbye(cast: &mut Cast, teller: &mut Teller) -> Seen {
         cast.kill(3).await;
     } else {
         cast.say_goodbye(3).await;
-        teller.say("node 3 says goodbye");
+        teller.say("Cleo says goodbye");
     }
     for number in 1..=2 {
-        let what = format!("that node {number} is told goodbye");
+        let name = name(number);
+        let what = format!("that {name} is told goodbye");
         let farewell = Event::Left { peer: leaving, why: LeaveReason::SaidGoodbye };
         cast.actor(number)?.sees(&what, |event| *event == farewell).await?;
-        teller.say(format_args!("node {number} knows at once that node 3 has left"));
+        teller.say(format_args!("{name} knows at once that Cleo has left"));
     }
     Ok(())
 }
@@ -251,10 +321,13 @@ fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Seen {
 }
 
 fn micros(since: Instant) -> String {
-    let elapsed = since.elapsed();
-    if elapsed < Duration::from_millis(10) {
-        format!("after {} µs", elapsed.as_micros())
+    format!("after {}", duration(since.elapsed()))
+}
+
+fn duration(time: Duration) -> String {
+    if time < Duration::from_millis(10) {
+        format!("{} µs", time.as_micros())
     } else {
-        format!("after {} ms", elapsed.as_millis())
+        format!("{} ms", time.as_millis())
     }
 }

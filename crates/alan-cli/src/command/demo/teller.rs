@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::cast::Cast;
+use super::cast::{Cast, name};
 use super::{HEARTBEAT, SILENCE};
 
 /// A step that was not seen to happen.
@@ -45,7 +45,7 @@ impl Teller {
              just now."
         ));
         for (index, addr) in cast.addresses().iter().enumerate() {
-            self.line(format_args!("  node {} is {addr}", index + 1));
+            self.line(format_args!("  {} is {addr}", name(index + 1)));
         }
         self.line(format_args!(
             "Heartbeats every {HEARTBEAT:?}, death after {SILENCE:?} of silence: short, so that you \
