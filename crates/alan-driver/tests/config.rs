@@ -8,12 +8,17 @@ use std::time::Duration;
 use alan_driver::config::{ConfigProblem, Configuration, Layer, QueueFull, Settings};
 use alan_driver::discovery::Schedule;
 use alan_proto::Config;
+use alan_proto::envelope::{Key, Keyring};
 
 const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
 fn variables(variables: &[(&str, &str)]) -> Result<Layer, ConfigProblem> {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
     Layer::from_variables(|name| variables.get(name).map(OsString::from))
+}
+
+fn key(byte: u8) -> Key {
+    Key::from_bytes(&[byte; 32]).expect("32 bytes")
 }
 
 fn configure(settings: Settings) -> Configuration {
@@ -41,6 +46,8 @@ fn the_defaults_are_the_go_librarys() {
     assert_eq!(configuration.queue_bytes, 64 * 1024 * 1024);
     assert_eq!(configuration.queue_full, QueueFull::Refuse);
     assert_eq!(configuration.kernel_buffer, 4 * 1024 * 1024);
+    let kept = configuration.response_cache;
+    assert_eq!((kept.answers, kept.bytes), (4_096, 8 * 1024 * 1024));
 }
 
 #[test]
@@ -66,7 +73,16 @@ fn what_is_set_in_code_arrives() {
             .max_requests(3)
             .max_locks(4)
             .max_lock_waiters(5)
-            .max_long_lock_keys(6),
+            .max_long_lock_keys(6)
+            .name("one")
+            .metadata([7; 512])
+            .observer(true)
+            .classic_peers(false)
+            .speak_classic(true)
+            .drift_bound_ppm(7)
+            .stranger_budget(10)
+            .response_cache(8)
+            .response_cache_bytes(9),
     );
     assert_eq!(addresses(&mut configuration), ["10.0.0.2:6000", "10.0.0.3:7000"]);
     assert_eq!(configuration.bind.to_string(), "[::]:6000");
@@ -84,10 +100,16 @@ fn what_is_set_in_code_arrives() {
     assert_eq!(configuration.queue_bytes, 65_537);
     assert_eq!(configuration.queue_full, QueueFull::Block);
     assert_eq!(configuration.kernel_buffer, 65_536);
+    assert_eq!((core.name.as_str(), core.metadata.len()), ("one", 512));
+    assert_eq!((core.observer, core.classic_peers, core.speak_classic), (true, false, true));
+    assert_eq!((core.drift_bound_ppm, core.stranger_budget), (7, 10));
+    let kept = configuration.response_cache;
+    assert_eq!((kept.answers, kept.bytes), (8, 9));
 }
 
 #[test]
 fn every_variable_arrives() {
+    let also = format!("{}, {}", "08".repeat(32), "09".repeat(32));
     let layer = variables(&[
         ("ALAN_PEERS", "10.0.0.2, [fd00::2]:7000,"),
         ("ALAN_PORT", "6000"),
@@ -111,12 +133,22 @@ fn every_variable_arrives() {
         ("ALAN_MAX_LOCKS", "4"),
         ("ALAN_MAX_LOCK_WAITERS", "5"),
         ("ALAN_MAX_LONG_LOCK_KEYS", "6"),
+        ("ALAN_ALSO_OPEN_WITH", &also),
+        ("ALAN_NAME", "one"),
+        ("ALAN_METADATA", "rack 7"),
+        ("ALAN_OBSERVER", "true"),
+        ("ALAN_CLASSIC_PEERS", "false"),
+        ("ALAN_DRIFT_BOUND_PPM", "7"),
+        ("ALAN_STRANGER_BUDGET", "10"),
+        ("ALAN_RESPONSE_CACHE", "8"),
+        ("ALAN_RESPONSE_CACHE_BYTES", "9"),
     ]);
     let settings = Settings::new().apply(layer.expect("all are fine")).expect("no two of a kind");
     let mut configuration = configure(settings);
     assert_eq!(addresses(&mut configuration), ["10.0.0.2:6000", "[fd00::2]:7000"]);
     assert_eq!(configuration.bind.to_string(), "127.0.0.1:6000");
-    assert!(configuration.keyring.is_some());
+    let keys = configuration.keyring.as_ref().map(Keyring::len);
+    assert_eq!(keys, Some(3));
     let core = &configuration.core;
     assert_eq!((core.port, core.cluster_size, core.buffer_size), (6000, 3, 1_280));
     assert_eq!(core.heartbeat_interval, Duration::from_millis(50));
@@ -129,6 +161,11 @@ fn every_variable_arrives() {
     assert_eq!(configuration.queue_bytes, 65_537);
     assert_eq!(configuration.queue_full, QueueFull::Block);
     assert_eq!(configuration.kernel_buffer, 65_536);
+    assert_eq!((core.name.as_str(), &core.metadata[..]), ("one", &b"rack 7"[..]));
+    assert_eq!((core.observer, core.classic_peers, core.speak_classic), (true, false, false));
+    assert_eq!((core.drift_bound_ppm, core.stranger_budget), (7, 10));
+    let kept = configuration.response_cache;
+    assert_eq!((kept.answers, kept.bytes), (8, 9));
 }
 
 #[test]
@@ -175,6 +212,23 @@ fn a_value_out_of_range_is_named_with_its_range() {
             "peers is \"10.0.0.2:0\", but must be a host name or an address, with or without a port",
         ),
         (
+            base().response_cache(2_000_000),
+            "response_cache is 2000000, but must be 0 to 1048576 answers",
+        ),
+        (
+            base().response_cache_bytes(2_000_000_000),
+            "response_cache_bytes is 2000000000, but must be 0 to 1073741824 bytes",
+        ),
+        (base().name("n".repeat(65)), "name is 65, but must be at most 64 bytes long"),
+        (
+            base().also_open_with(key(2)),
+            "key is not set, but must be set where also_open_with is: to seal with",
+        ),
+        (
+            (2..7).map(key).fold(base().key(key(1)), Settings::also_open_with),
+            "also_open_with is 5 keys, but must be at most 4 keys",
+        ),
+        (
             base().security_enabled(true),
             "key is not set, but must be 32 bytes in base64 or hexadecimal",
         ),
@@ -202,6 +256,11 @@ fn a_variable_that_cannot_be_read_is_named_with_its_value() {
             "ALAN_KEY",
             "0707",
             "key (from ALAN_KEY) is 2 bytes long, but must be 32 bytes in base64 or hexadecimal",
+        ),
+        (
+            "ALAN_ALSO_OPEN_WITH",
+            "0707",
+            "also_open_with (from ALAN_ALSO_OPEN_WITH) is 2 bytes long, but must be 32 bytes in base64 or hexadecimal",
         ),
         (
             "ALAN_KEY",
@@ -254,6 +313,15 @@ fn a_passphrase_that_this_build_can_not_use_is_refused() {
         "passphrase (from ALAN_PASSPHRASE) is set, but must be unset in a program that was built \
          without the feature `passphrase`"
     );
+}
+
+#[test]
+fn a_later_layers_keys_to_open_with_take_the_place_of_earlier_ones() {
+    let layer = variables(&[("ALAN_ALSO_OPEN_WITH", KEY)]).expect("a key");
+    let settings = Settings::new().peers::<&str>([]).key(key(1));
+    let settings = settings.also_open_with(key(2)).also_open_with(key(3));
+    let configuration = configure(settings.apply(layer).expect("fine"));
+    assert_eq!(configuration.keyring.map(|keyring| keyring.len()), Some(2));
 }
 
 #[test]

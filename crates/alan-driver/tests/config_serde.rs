@@ -10,13 +10,16 @@ fn read(text: &str) -> Result<Layer, serde_json::Error> {
 
 #[test]
 fn a_file_holds_numbers_texts_lists_and_durations() {
-    let key = "07".repeat(32);
+    let (key, other) = ("07".repeat(32), "08".repeat(32));
     let layer = read(&format!(
         r#"{{
             "peers": ["10.0.0.2", "b.example:7000"],
             "port": 6000,
             "bind": "127.0.0.1",
             "key": "{key}",
+            "also_open_with": ["{other}"],
+            "name": "one",
+            "observer": true,
             "cluster_size": 3,
             "heartbeat_interval": "500ms",
             "heartbeat_timeout": "1m 30s",
@@ -26,11 +29,12 @@ fn a_file_holds_numbers_texts_lists_and_durations() {
         }}"#
     ))
     .expect("all is fine");
-    assert!(!format!("{layer:?}").contains(&key));
+    assert!(!format!("{layer:?}").contains(&key) && !format!("{layer:?}").contains(&other));
     let settings = Settings::new().apply(layer).expect("no two of a kind");
     let configuration = settings.validate().expect("all is in range");
     assert_eq!(configuration.bind.to_string(), "127.0.0.1:6000");
-    assert!(configuration.keyring.is_some());
+    assert_eq!(configuration.keyring.map(|keyring| keyring.len()), Some(2));
+    assert_eq!((configuration.core.name.as_str(), configuration.core.observer), ("one", true));
     assert_eq!(configuration.core.cluster_size, 3);
     assert_eq!(configuration.core.heartbeat_interval, Duration::from_millis(500));
     assert_eq!(configuration.core.heartbeat_timeout, Duration::from_secs(90));

@@ -59,6 +59,11 @@ impl Queue {
         self.entries.iter().any(|entry| matches!(entry, Entry::Peer(_)))
     }
 
+    #[cfg(test)]
+    pub(super) fn marks(&self) -> usize {
+        self.entries.iter().filter(|entry| matches!(entry, Entry::Peer(_))).count()
+    }
+
     /// Marks a change. A `Left` right behind the `Joined` that nobody has been told cancels it, with
     /// all that was to be told about that member in between; news about a name take the place of
     /// older ones. So at most four marks stand between two messages.

@@ -130,6 +130,42 @@ fn a_peer_that_comes_back_is_told_of_after_its_left() {
 }
 
 #[test]
+fn news_about_a_peer_that_came_back_are_told_after_that_and_once() {
+    let mut bench = Bench::attached();
+    let updated = PeerEvent::Updated { peer: peer(1) };
+    bench.on_peer(joined(1));
+    let _ = bench.push(1, "old life");
+    assert_eq!(bench.on_peer(updated), [updated], "it waits for nothing");
+    assert_eq!(bench.on_peer(left(1)), []);
+    assert_eq!(bench.on_peer(joined(1)), []);
+    for _ in 0..1_000 {
+        assert_eq!(bench.on_peer(updated), []);
+    }
+    assert_eq!(bench.inbox.peers[&peer(1)].marks(), 3);
+    assert_eq!(bench.on_peer(left(1)), [], "the new life, and all about it, is over unseen");
+    assert_eq!(bench.inbox.peers[&peer(1)].marks(), 1);
+    let (.., told) = bench.read().expect("one waits");
+    assert_eq!(told, [left(1)]);
+}
+
+#[test]
+fn requests_that_are_dropped_unread_are_told_once() {
+    let mut bench = Bench::attached();
+    let ask = |bench: &mut Bench, number| {
+        let id = RequestId([number; 16]);
+        let request = Inbound { kind: Kind::Request(id), ..message(number, "?") };
+        let admission = bench.inbox.push(request, Reading::ToDeliver, &mut bench.wakes);
+        assert_eq!(admission, Admission::Queued);
+        (peer(number), id)
+    };
+    bench.on_peer(joined(1));
+    let asked = [ask(&mut bench, 1), ask(&mut bench, 2)];
+    bench.inbox.detach(&mut bench.told, &mut bench.wakes);
+    assert_eq!(bench.inbox.take_unanswered(), asked);
+    assert_eq!(bench.inbox.take_unanswered(), []);
+}
+
+#[test]
 fn a_peer_that_comes_and_goes_unseen_leaves_two_marks_at_most() {
     let mut bench = Bench::attached();
     bench.on_peer(joined(1));
