@@ -24,6 +24,9 @@ pub(crate) struct Exchange {
     /// How many pages of ours it got since when.
     answered: usize,
     answered_since: Instant,
+    /// When it was told our profile because it asked, and was asked for its own.
+    profile_told: Option<Instant>,
+    profile_asked: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Hash, Debug)]
@@ -80,10 +83,30 @@ impl Exchange {
         self.answered <= pages
     }
 
+    /// Whether the member may be told our profile, which is far longer than the question: once in
+    /// `period`.
+    pub(crate) fn may_tell_profile(&mut self, now: Instant, period: Duration) -> bool {
+        first_in(period, now, &mut self.profile_told)
+    }
+
+    /// Whether the member may be asked for its profile: no more often than it would answer.
+    pub(crate) fn may_ask_profile(&mut self, now: Instant, period: Duration) -> bool {
+        first_in(period, now, &mut self.profile_asked)
+    }
+
     /// Whether a page is waited for.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.asked.is_some()
     }
+}
+
+/// Whether nothing was done for `period`; then it is done now.
+fn first_in(period: Duration, now: Instant, last: &mut Option<Instant>) -> bool {
+    let paused = last.is_some_and(|last| now.saturating_since(last) < period);
+    if !paused {
+        *last = Some(now);
+    }
+    !paused
 }
 
 /// A number that is the same for the same set of lives, in whatever order they came.

@@ -27,6 +27,10 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if !self.profile.set_metadata(metadata) {
             return Err(MetadataTooLong { len: metadata.len(), max: MAX_METADATA });
         }
+        // Whoever is not told asks: nothing is queued for good where nobody fetches it.
+        if self.outbox.is_full() {
+            return Ok(());
+        }
         for place in 0..self.membership.places() {
             if let Some(member) = self.membership.in_place(place) {
                 self.tell_profile(member);
@@ -41,21 +45,31 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
     }
 
+    pub(super) fn on_profile_ask(&mut self, member: Handle) -> Result<(), Rejection> {
+        let pause = self.exchange_pause();
+        let life = self.membership.life_mut(member).ok_or(Rejection::Unproven)?;
+        if !life.exchange.may_tell_profile(self.now, pause) {
+            return Err(Rejection::OverBudget);
+        }
+        self.tell_profile(member);
+        Ok(())
+    }
+
     /// Asks for what the member's heartbeat shows that we do not know.
     pub(super) fn compare_views(&mut self, member: Handle, block: &SessionBlock) {
-        let (now, digest) = (self.now, self.membership.digest());
+        let (now, digest, pause) = (self.now, self.membership.digest(), self.exchange_pause());
         let Some(life) = self.membership.life_mut(member) else { return };
         let known = life.profile.as_ref().map_or(0, |profile| profile.version);
-        if block.view.profile > known {
+        if block.view.profile > known && life.exchange.may_ask_profile(now, pause) {
             self.outbox.note(member, Note::ProfileAsk);
         }
         if block.view.members != digest && now >= self.next_exchange && life.exchange.begin(now) {
-            self.next_exchange = now + self.exchange_pause();
+            self.next_exchange = now + pause;
             self.outbox.note(member, Note::PeersAsk { cursor: 0 });
         }
     }
 
-    /// How far apart two questions for lists are.
+    /// How far apart two questions for lists are, and two answers to questions for the profile.
     fn exchange_pause(&self) -> Duration {
         self.config.heartbeat_interval / 5
     }

@@ -229,10 +229,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 }
                 Ok(None)
             }
-            Message::ProfileAsk => {
-                self.tell_profile(member);
-                Ok(None)
-            }
+            Message::ProfileAsk => self.on_profile_ask(member).map(|()| None),
             Message::PeersAsk { cursor } => self.on_peers_ask(member, cursor).map(|()| None),
             Message::Peers(page) => self.on_peers(member, &page).map(|()| None),
             Message::Probe(probe) => self.on_probe(member, probe).map(|()| None),

@@ -1,9 +1,11 @@
 //! What members tell about themselves: name and metadata, role, settings, clock.
 
-use alan_proto::wire::{Role, Settings};
+use std::time::Duration;
+
+use alan_proto::wire::{Message, Role, Settings};
 use alan_proto::{Config, HybridTime, MetadataTooLong, PeerEvent, Warning};
 
-use super::support::{Cluster, HandMadePeer, addr, plain, sealed};
+use super::support::{Cluster, HandMadePeer, addr, encoded, plain, sealed};
 use super::{SECOND, is_full_mesh, joined, peer_events, warnings};
 
 fn named(name: &str, metadata: &[u8]) -> Config {
@@ -215,7 +217,7 @@ fn a_profile_from_a_stranger_is_not_taken_in() {
     let mut cluster = Cluster::new(12);
     cluster.start(addr(1));
     let profile = alan_proto::wire::Profile { version: 1, name: "mallory", metadata: b"" };
-    let bytes = super::support::encoded(&alan_proto::wire::Message::Profile(profile));
+    let bytes = encoded(&Message::Profile(profile));
     cluster.inject(addr(9), addr(1), &bytes);
     let mut peer = HandMadePeer::new(addr(9), 7);
     cluster.introduce(&mut peer, addr(1));
@@ -223,4 +225,36 @@ fn a_profile_from_a_stranger_is_not_taken_in() {
     cluster.inject(addr(9), addr(1), &bytes);
     cluster.run_for(cluster.latency);
     assert_eq!(cluster.node(addr(1)).profile(addr(9)), Some(("mallory", &b""[..])));
+}
+
+#[test]
+fn who_asks_for_a_profile_again_and_again_gets_it_once_a_second() {
+    let mut cluster = Cluster::new(12);
+    cluster.start_with(addr(1), named("one", &[7; 512]), plain());
+    let mut peer = HandMadePeer::new(addr(9), 7);
+    cluster.introduce(&mut peer, addr(1));
+    let before = cluster.sent.len();
+    for _ in 0..1_000 {
+        cluster.inject(addr(9), addr(1), &encoded(&Message::ProfileAsk));
+        cluster.run_for(Duration::from_millis(10));
+    }
+    let told = cluster.sent[before..].iter().filter(|sent| sent.from == addr(1));
+    let told = told.filter(|sent| sent.bytes[0] == 4).count();
+    assert_eq!(told, 10);
+}
+
+#[test]
+fn metadata_that_nobody_fetches_fill_nothing() {
+    let mut cluster = Cluster::new(13);
+    cluster.start_mesh(2, &Config::default());
+    let node = &mut cluster.nodes.get_mut(&addr(1)).expect("it runs").node;
+    for number in 0..100_000u32 {
+        node.set_metadata(cluster.now, &number.to_be_bytes()).expect("short");
+    }
+    let mut buffer = vec![0; 4_096];
+    let queued = std::iter::from_fn(|| node.poll_action(&mut buffer)).count();
+    assert!(queued < 20_000, "{queued}");
+    cluster.run_for(11 * SECOND);
+    let (_, metadata) = cluster.node(addr(2)).profile(addr(1)).expect("it was told");
+    assert_eq!(metadata, 99_999u32.to_be_bytes());
 }
