@@ -158,9 +158,12 @@ impl Discovery {
         Some(jittered(pause, rng))
     }
 
-    pub(crate) fn set_timer(&mut self, handle: Handle, timer: TimerId) {
-        if let Some(named) = self.named.at_mut(handle) {
-            named.timer = Some(timer);
+    /// The candidate is asked again when this timer fires. Gives the one to be stopped instead, or
+    /// this one if there is no such candidate.
+    pub(crate) fn set_timer(&mut self, handle: Handle, timer: TimerId) -> Option<TimerId> {
+        match self.named.at_mut(handle) {
+            Some(named) => named.timer.replace(timer),
+            None => Some(timer),
         }
     }
 

@@ -59,7 +59,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
 
     pub(super) fn arm_join_after(&mut self, candidate: Handle, pause: Duration) {
         let timer = self.timers.arm(self.now + pause, Timer::Join(candidate));
-        self.discovery.set_timer(candidate, timer);
+        let mut former = self.discovery.set_timer(candidate, timer);
+        self.timers.stop_in(&mut former);
     }
 
     pub(super) fn stop_joins(&mut self, addr: SocketAddr) {

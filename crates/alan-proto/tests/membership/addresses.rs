@@ -223,3 +223,23 @@ fn a_request_to_an_alias_is_answered_like_one_to_the_first_address() {
         }
     }
 }
+
+#[test]
+fn a_node_that_answers_from_an_unreachable_address_is_not_asked_there_more_and_more() {
+    let mut cluster = Cluster::new(3);
+    let second = SocketAddr::from(([127, 0, 1, 2], 5000));
+    cluster.also_at.insert(second, addr(2));
+    cluster.passes = Box::new(|datagram| datagram.to != addr(2));
+    cluster.start(addr(1));
+    cluster.discover(addr(1), &[second, addr(2)]);
+    for _ in 0..20 {
+        cluster.start(addr(2));
+        cluster.discover(addr(2), &[addr(1)]);
+        cluster.run_for(20 * SECOND);
+        cluster.crash(addr(2));
+    }
+    let before = cluster.sent.len();
+    cluster.run_for(300 * SECOND);
+    let asked = cluster.sent[before..].iter().filter(|sent| sent.to == addr(2)).count();
+    assert!((5..=12).contains(&asked), "{asked} JOINs in ten pauses of half a minute");
+}
