@@ -94,7 +94,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         block: &SessionBlock,
     ) -> Result<(), Rejection> {
         if block.incarnation == self.incarnation {
-            self.on_own_datagram(peer);
+            self.on_own_datagram(peer, block);
             return Err(Rejection::OwnDatagram);
         }
         self.discovery.unmark_own(&peer);
@@ -205,8 +205,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     fn returned(&self, peer: SocketAddr, block: &SessionBlock) -> Option<Returned> {
         let echo = block.echo.filter(|echo| echo.incarnation == self.incarnation)?;
         let (tag, stamp) = (block.answer?, echo.sent_at);
-        let age = self.now.as_micros().checked_sub(stamp.as_micros())?;
-        if Duration::from_micros(age) >= self.config.heartbeat_timeout {
+        if !self.is_recent(stamp) {
             return None;
         }
         if self.challenges.knows(tag, stamp, peer) {
@@ -216,6 +215,12 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             .asked_at(stamp)
             .find(|&asked| self.challenges.knows(tag, stamp, asked))
             .map(|sent_to| Returned { stamp, sent_to })
+    }
+
+    /// Whether what we sent at that moment still proves anything.
+    fn is_recent(&self, stamp: Instant) -> bool {
+        let age = self.now.as_micros().checked_sub(stamp.as_micros());
+        age.is_some_and(|age| Duration::from_micros(age) < self.config.heartbeat_timeout)
     }
 
     fn admit(
@@ -369,10 +374,18 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
 
     /// A datagram of ours came back: its source is an address of ours, not a candidate. Where it is
     /// a member's, that one is given its timeout to contradict: the datagram may be forged.
-    fn on_own_datagram(&mut self, addr: SocketAddr) {
+    ///
+    /// Only what we have just sent to that very address tells anything: older ones, or those for
+    /// others, can be a recording.
+    fn on_own_datagram(&mut self, addr: SocketAddr, block: &SessionBlock) {
         if self.membership.contains(&addr) {
             self.membership.contradict(&addr);
-        } else {
+            return;
+        }
+        let stamp = block.times.sent_at;
+        let is_new = self.is_recent(stamp)
+            && block.challenge.is_some_and(|tag| self.challenges.knows(tag, stamp, addr));
+        if is_new {
             self.discovery.mark_own(addr);
             self.stop_joins(addr);
             if let Some(named) = self.discovery.find(&addr) {

@@ -313,3 +313,22 @@ fn a_recording_of_a_whole_admission_brings_no_former_life_back() {
     cluster.run_for(60 * SECOND);
     assert!(is_full_mesh(&cluster), "the next life is found nevertheless");
 }
+
+#[test]
+fn what_we_sent_long_ago_and_get_back_hides_nobody_from_us() {
+    let mut cluster = Cluster::new(10);
+    cluster.start_with(addr(1), config(), sealed(7));
+    cluster.discover(addr(1), &[addr(2)]);
+    cluster.run_for(60 * SECOND);
+    let joins = cluster.sent.clone();
+    cluster.run_for(20 * SECOND);
+    // Nobody has told it of the other one.
+    cluster.start_with(addr(2), config(), sealed(7));
+    for _ in 0..40 {
+        for join in &joins {
+            cluster.inject(join.to, join.from, &join.bytes);
+        }
+        cluster.run_for(SECOND);
+    }
+    assert!(is_full_mesh(&cluster), "it was asked to join all the same");
+}
