@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use alan_proto::envelope::{AnyEnvelope, Key};
-use alan_proto::{Action, Config, Delivery, Instant, Node};
+use alan_proto::{Action, Config, Delivery, HybridTime, Instant, Node};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -59,7 +59,13 @@ impl Pair {
         let addresses = [1, 2].map(|number| SocketAddr::from(([127, 0, 0, number], config.port)));
         let node = |seed| {
             let generator = ChaCha20Rng::from_seed([seed; 32]);
-            Node::new(config.clone(), AnyEnvelope::new(key), generator, now)
+            Node::new(
+                config.clone(),
+                AnyEnvelope::new(key),
+                generator,
+                now,
+                HybridTime::from_micros(1),
+            )
         };
         Ok(Self {
             now,
@@ -80,6 +86,7 @@ impl Pair {
             for (sender, receiver) in [(0, 1), (1, 0)] {
                 while let Some(action) = self.nodes[sender].poll_action(&mut self.buffer) {
                     quiet = false;
+                    self.now = self.now + Duration::from_micros(20);
                     if let Action::Transmit(transmit) = action
                         && transmit.to == self.addresses[receiver]
                     {
