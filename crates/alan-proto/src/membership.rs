@@ -19,8 +19,9 @@ use crate::time::Instant;
 use crate::timer::TimerId;
 use crate::wire::Role;
 
-/// A JOIN is answered at most once in this time per peer, so that a flood of JOINs does not become
-/// a flood of answers. Shorter than the first pause between two JOINs of an honest peer.
+/// A JOIN is answered at most once in this time per member, and per member's address to others who
+/// speak from there, so that a flood of JOINs does not become a flood of answers. Shorter than the
+/// first pause between two JOINs of an honest peer.
 const ANSWER_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many addresses one member may have beside its first; more are not needed to reach it.
@@ -50,6 +51,8 @@ pub(crate) struct Peer {
     /// When another member said that it is alive.
     vouched: Option<Instant>,
     last_answered: Option<Instant>,
+    /// When somebody else who spoke from its address was answered last.
+    other_answered: Option<Instant>,
     /// Somebody else has spoken from its address since its own last JOIN or HEARTBEAT: until the
     /// next one, nothing else that comes from there without a session is taken for its sign of
     /// life.
@@ -248,6 +251,7 @@ impl Membership {
             excused_before: self.excused,
             vouched: None,
             last_answered: None,
+            other_answered: None,
             contradicted: false,
             aliases: heapless::Vec::new(),
             path: addr,
@@ -370,18 +374,15 @@ impl Membership {
         }
     }
 
-    /// Whether a JOIN from this member, or from its address, may be answered now; if so, takes note
-    /// that it is.
+    /// Whether a JOIN of this member may be answered now; if so, takes note that it is.
     pub(crate) fn may_answer(&mut self, now: Instant, member: Handle) -> bool {
-        let Some(peer) = self.peers.at_mut(member) else {
-            return false;
-        };
-        let paused =
-            peer.last_answered.is_some_and(|last| now.saturating_since(last) < ANSWER_PAUSE);
-        if !paused {
-            peer.last_answered = Some(now);
-        }
-        !paused
+        self.at_mut(member).is_some_and(|peer| is_next_answer(&mut peer.last_answered, now))
+    }
+
+    /// Whether somebody else's JOIN from this member's address may be answered now. It takes no
+    /// answer away from the member: it may be a recording.
+    pub(crate) fn may_answer_other(&mut self, now: Instant, member: Handle) -> bool {
+        self.at_mut(member).is_some_and(|peer| is_next_answer(&mut peer.other_answered, now))
     }
 
     /// This node was late by so much: nobody's silence counts for that time.
@@ -423,6 +424,14 @@ impl core::hash::Hash for Membership {
         self.excused.hash(state);
         self.any_heard.hash(state);
     }
+}
+
+fn is_next_answer(last: &mut Option<Instant>, now: Instant) -> bool {
+    let paused = last.is_some_and(|last| now.saturating_since(last) < ANSWER_PAUSE);
+    if !paused {
+        *last = Some(now);
+    }
+    !paused
 }
 
 fn info(addr: SocketAddr, peer: &Peer) -> PeerInfo {

@@ -192,9 +192,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         if source.len < JOIN_LEN && !planted(Mutant::ShortJoin) {
             return Err(Rejection::ShortJoin);
         }
-        // Its address may be a member's: then not more often than that member is answered.
+        // Its address may be a member's: then not more often than a member is answered.
         let known = self.membership.find(&peer);
-        if known.is_none_or(|known| self.membership.may_answer(self.now, known)) {
+        if known.is_none_or(|known| self.membership.may_answer_other(self.now, known)) {
             self.answer(peer, block, true);
         }
         Ok(())

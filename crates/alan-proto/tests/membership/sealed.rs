@@ -332,3 +332,32 @@ fn what_we_sent_long_ago_and_get_back_hides_nobody_from_us() {
     }
     assert!(is_full_mesh(&cluster), "it was asked to join all the same");
 }
+
+#[test]
+fn recorded_joins_from_a_members_address_use_up_no_answer_of_its_own() {
+    let mut cluster = Cluster::new(11);
+    cluster.start_with(addr(1), config(), sealed(7));
+    cluster.start_with(addr(3), config(), sealed(7));
+    cluster.discover(addr(3), &[addr(1)]);
+    cluster.run_for(SECOND);
+    let join = cluster.sent[0].bytes.clone();
+    cluster.crash(addr(3));
+    cluster.run_for(40 * SECOND);
+    cluster.start_with(addr(2), config(), sealed(7));
+    // The one whose confirmation is lost asks for it again.
+    let mut answers = 0;
+    cluster.passes = Box::new(move |datagram| {
+        let is_answer = datagram.from == addr(1) && datagram.to == addr(2);
+        answers += u32::from(is_answer);
+        !(is_answer && answers == 2)
+    });
+    cluster.discover(addr(2), &[addr(1)]);
+    cluster.run_for(20 * cluster.latency);
+    for _ in 0..200 {
+        cluster.inject(addr(2), addr(1), &join);
+        cluster.run_for(5 * cluster.latency);
+    }
+    cluster.send_to(addr(1), addr(2), b"now you know my channel");
+    cluster.run_for(cluster.latency);
+    assert_eq!(cluster.nodes[&addr(2)].deliveries.len(), 1);
+}
