@@ -59,6 +59,12 @@ impl Strangers {
         self.bucket(now, source).spent + MICROS_PER_SECOND <= full
     }
 
+    /// Gives a taken unit back: it was a member that spoke.
+    pub(crate) fn give_back(&mut self, now: Instant, source: IpAddr) {
+        let bucket = self.bucket(now, source);
+        bucket.spent = bucket.spent.saturating_sub(MICROS_PER_SECOND);
+    }
+
     /// Takes `units` more for work that turned out to be needed, beyond what is left if need be.
     pub(crate) fn charge(&mut self, now: Instant, source: IpAddr, units: u8) {
         let full = u64::from(self.per_second) * MICROS_PER_SECOND;

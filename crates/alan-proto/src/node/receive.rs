@@ -123,8 +123,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
     }
 
-    /// Has the source pay for the trials: what a member sealed costs nothing; somebody who only
-    /// uses its address pays, and so does a stranger, who has paid for the first one already.
+    /// Has the source pay for the trials: what a member sealed costs nothing, wherever it comes
+    /// from; somebody who only uses its address pays, and so does a stranger, who has paid for the
+    /// first one already.
     fn charge(
         &mut self,
         known: Option<Handle>,
@@ -134,7 +135,12 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     ) {
         let is_classic = known.is_some_and(|known| self.membership.life(known).is_none());
         let units = match origin {
-            Some(Origin::Member(_)) => 0,
+            Some(Origin::Member(_)) => {
+                if known.is_none() {
+                    self.strangers.give_back(self.now, from.ip());
+                }
+                0
+            }
             Some(_) if is_classic => 0,
             _ if known.is_some() => trials,
             _ => trials.saturating_sub(1),

@@ -247,3 +247,20 @@ fn check(cluster: &Cluster) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
+
+#[test]
+fn a_member_that_is_heard_from_an_address_that_is_not_its_own_spends_no_budget() {
+    let mut cluster = Cluster::new(14);
+    // A translator changes the port from which it sends.
+    cluster.source = Box::new(|node, _| match node == addr(2) {
+        true => SocketAddr::new(node.ip(), 5_777),
+        false => node,
+    });
+    cluster.start_mesh_of(2, &Config::default(), || sealed(7));
+    for _ in 0..5_000 {
+        cluster.send_to(addr(2), addr(1), b"much to say");
+    }
+    cluster.run_for(cluster.latency);
+    assert_eq!(cluster.nodes[&addr(1)].deliveries.len(), 5_000);
+    assert_eq!(rejected(&cluster, addr(1), Rejection::OverBudget), 0);
+}
