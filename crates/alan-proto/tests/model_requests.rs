@@ -241,8 +241,7 @@ impl Bench {
             let asked = self.node.request(self.now, to, b"?", deadline, &mut buffer);
             asked.map(|(request, _)| Some(request))
         } else {
-            let asked = self.node.request_all(self.now, 1, deadline);
-            asked
+            self.node.request_all(self.now, 1, deadline)
         };
         let members = &self.model.members;
         let one = |to| [(to, members.get(&to).copied().unwrap_or(false))].into();

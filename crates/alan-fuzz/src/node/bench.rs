@@ -13,7 +13,7 @@ use alan_proto::{Action, Config, Delivery, HybridTime, Instant, LockId, Node, Re
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use super::lives::{Lives, control, control_message, encode, manner};
+use super::lives::{Lives, control, control_message, encode, extended, manner};
 use super::{Step, Words};
 use crate::input::{ADDRESSES, KEYS, address};
 use crate::watch::Watch;
@@ -178,7 +178,7 @@ impl Bench {
         datagram.hash(&mut self.transcript);
         assert_ne!(to.port(), 0, "nothing can be sent to port 0");
         assert!(datagram.len() <= self.node.config().buffer_size);
-        let message = self.lives.hear(to, datagram);
+        let Some(message) = self.lives.hear(to, datagram) else { return };
         if let Some(control) = control(&message) {
             assert_eq!(control.port, self.node.config().port);
             let speaks_classic = self.node.config().speak_classic;
@@ -220,7 +220,7 @@ impl Bench {
                 message
             }
             Words::Extended { life, for_node, kind, id, small } => {
-                let message = self.lives.extended(life, kind, self.id(id), small);
+                let message = extended(life, kind, self.id(id), small);
                 let mut datagram = self.lives.seal_as(life, for_node, &message);
                 return self.arrives(from, &mut datagram, Some(message));
             }

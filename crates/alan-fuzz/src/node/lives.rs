@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use alan_proto::envelope::{AnyEnvelope, Effort, Envelope, Origin, Recipient};
+use alan_proto::envelope::{AnyEnvelope, Effort, Envelope, Origin, Recipient, Unopened};
 use alan_proto::wire::{
     Challenge, Control, Echo, Message, PeerEntry, PeerPageBuffer, Probe, ProbeStage, Profile, Role,
     SessionBlock, Settings, Times, View,
@@ -54,7 +54,7 @@ struct Life {
 
 /// See the module.
 pub(super) struct Lives {
-    lives: Vec<Life>,
+    peers: Vec<Life>,
     /// Whoever has the key and no life.
     anyone: AnyEnvelope,
     heard: BTreeMap<SocketAddr, Heard>,
@@ -64,27 +64,32 @@ pub(super) struct Lives {
 impl Lives {
     pub(super) fn new(envelope: impl Fn() -> AnyEnvelope) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(2);
-        let lives = (0..LIVES).map(|number| {
+        let peers = (0..LIVES).map(|number| {
             let incarnation = incarnation(2 + number);
             let mut envelope = envelope();
             envelope.begin(incarnation, &mut generator);
             Life { incarnation, envelope, stamp: 0 }
         });
-        let lives = lives.collect();
-        Self { lives, anyone: envelope(), heard: BTreeMap::new(), generator }
+        let peers = peers.collect();
+        Self { peers, anyone: envelope(), heard: BTreeMap::new(), generator }
     }
 
-    /// Opens what the node sent to `to`; everybody listens. Gives the message.
-    pub(super) fn hear(&mut self, to: SocketAddr, datagram: &[u8]) -> Vec<u8> {
+    /// Opens what the node sent to `to`; everybody listens. Gives the message; `None` if it is for
+    /// one that does not know the channel yet, and has to hear it again.
+    pub(super) fn hear(&mut self, to: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
         let mut copy = datagram.to_vec();
         let opened = self.anyone.open(&mut copy, Effort::Full).message();
         let mut message = opened.ok().map(|message| message.to_vec());
-        for life in &mut self.lives {
+        for life in &mut self.peers {
             let mut copy = datagram.to_vec();
-            if let Ok(opened) = life.envelope.open(&mut copy, Effort::Full).outcome {
-                let (text, origin) = (opened.message.to_vec(), opened.origin);
-                life.listen(&text, origin);
-                message = Some(text);
+            match life.envelope.open(&mut copy, Effort::Full).outcome {
+                Ok(opened) => {
+                    let (text, origin) = (opened.message.to_vec(), opened.origin);
+                    life.listen(&text, origin);
+                    message = Some(text);
+                }
+                Err(Unopened::UnknownChannel { .. }) => return None,
+                Err(_) => {}
             }
         }
         let message = message.expect("what the node sends opens for whom it sends it to");
@@ -93,7 +98,7 @@ impl Lives {
             let (incarnation, challenge) = (block.incarnation, block.challenge);
             self.heard.insert(to, Heard { incarnation, sent_at, challenge });
         }
-        message
+        Some(message)
     }
 
     /// JOIN, LEAVE or HEARTBEAT of a life, from this address.
@@ -126,8 +131,8 @@ impl Lives {
         if has(manner::OBSERVER) {
             view.role = Role::Observer;
         }
-        let mut settings = Settings::default();
-        settings.cluster_size = u32::from(how & manner::STALE);
+        let settings =
+            Settings { cluster_size: u32::from(how & manner::STALE), ..Settings::default() };
         let mut block = SessionBlock::new(life.incarnation, times, view, settings);
         if let Some(heard) = heard.filter(|_| has(manner::ANSWER | manner::ECHO)) {
             block.echo = Echo::new(heard.incarnation, heard.sent_at, Duration::ZERO);
@@ -139,45 +144,6 @@ impl Lives {
         block
     }
 
-    /// A message that only extended members send. `id` is that of an exchange, `small` whatever
-    /// else there is to be chosen.
-    pub(super) fn extended(&self, number: u8, kind: u8, id: RequestId, small: u8) -> Vec<u8> {
-        let about = incarnation(2 + small % (LIVES + 1));
-        match kind {
-            0 => encode(&Message::SessionData(b"data")),
-            1 => {
-                let number = u64::from(small % 8) + 1;
-                let behind = u32::from(small / 8) % u32::from(small % 8 + 1);
-                encode(&Message::SessionRequest { id, number, behind, body: b"body" })
-            }
-            2 => encode(&Message::SessionResponse { id, body: b"body" }),
-            3 => encode(&Message::ResponseGone { id }),
-            4 => {
-                let name = ["", "a name"][usize::from(small % 2)];
-                let metadata = &[number; 9][..usize::from(small % 10)];
-                encode(&Message::Profile(Profile { version: u32::from(small), name, metadata }))
-            }
-            5 => encode(&Message::ProfileAsk),
-            6 => encode(&Message::PeersAsk { cursor: u32::from(small) }),
-            7 => {
-                let mut page = PeerPageBuffer::new();
-                for entry in 0..small % 16 {
-                    let incarnation = incarnation(2 + entry);
-                    let addr = address(usize::from(entry) % ADDRESSES);
-                    let pushed = page.push(&PeerEntry { incarnation, addr });
-                    pushed.expect("a page has room for many more");
-                }
-                encode(&Message::Peers(page.page(u32::from(small / 16))))
-            }
-            _ => {
-                let stages =
-                    [ProbeStage::Ask, ProbeStage::Ping, ProbeStage::Pong, ProbeStage::Alive];
-                let stage = stages[usize::from(kind) % stages.len()];
-                encode(&Message::Probe(Probe { stage, about }))
-            }
-        }
-    }
-
     /// Seals a message as anybody with the key can.
     pub(super) fn seal(&mut self, message: &[u8]) -> Vec<u8> {
         seal(&mut self.anyone, &mut self.generator, Recipient::Anyone, message)
@@ -187,11 +153,11 @@ impl Lives {
     pub(super) fn seal_as(&mut self, number: u8, for_node: bool, message: &[u8]) -> Vec<u8> {
         let place = usize::from(number - 2);
         let recipient = if for_node { Recipient::Member(NODE) } else { Recipient::Everyone };
-        seal(&mut self.lives[place].envelope, &mut self.generator, recipient, message)
+        seal(&mut self.peers[place].envelope, &mut self.generator, recipient, message)
     }
 
     fn life(&mut self, number: u8) -> &mut Life {
-        &mut self.lives[usize::from(number - 2)]
+        &mut self.peers[usize::from(number - 2)]
     }
 }
 
@@ -207,6 +173,44 @@ impl Life {
         let is_ours = block.echo.is_some_and(|echo| echo.incarnation == self.incarnation);
         if let Some(channel) = block.channel.filter(|_| is_ours) {
             self.envelope.announced(NODE, channel);
+        }
+    }
+}
+
+/// A message that only extended members send. `id` is that of an exchange, `small` whatever
+/// else there is to be chosen.
+pub(super) fn extended(number: u8, kind: u8, id: RequestId, small: u8) -> Vec<u8> {
+    let about = incarnation(2 + small % (LIVES + 1));
+    match kind {
+        0 => encode(&Message::SessionData(b"data")),
+        1 => {
+            let number = u64::from(small % 8) + 1;
+            let behind = u32::from(small / 8) % u32::from(small % 8 + 1);
+            encode(&Message::SessionRequest { id, number, behind, body: b"body" })
+        }
+        2 => encode(&Message::SessionResponse { id, body: b"body" }),
+        3 => encode(&Message::ResponseGone { id }),
+        4 => {
+            let name = ["", "a name"][usize::from(small % 2)];
+            let metadata = &[number; 9][..usize::from(small % 10)];
+            encode(&Message::Profile(Profile { version: u32::from(small), name, metadata }))
+        }
+        5 => encode(&Message::ProfileAsk),
+        6 => encode(&Message::PeersAsk { cursor: u32::from(small) }),
+        7 => {
+            let mut page = PeerPageBuffer::new();
+            for entry in 0..small % 16 {
+                let incarnation = incarnation(2 + entry);
+                let addr = address(usize::from(entry) % ADDRESSES);
+                let pushed = page.push(&PeerEntry { incarnation, addr });
+                pushed.expect("a page has room for many more");
+            }
+            encode(&Message::Peers(page.page(u32::from(small / 16))))
+        }
+        _ => {
+            let stages = [ProbeStage::Ask, ProbeStage::Ping, ProbeStage::Pong, ProbeStage::Alive];
+            let stage = stages[usize::from(kind) % stages.len()];
+            encode(&Message::Probe(Probe { stage, about }))
         }
     }
 }

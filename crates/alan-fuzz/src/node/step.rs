@@ -138,7 +138,7 @@ impl<'a> Words<'a> {
             120..=149 => Self::Exchange { kind: input.pick(&[0x20, 0x21]), id: input.below(9) },
             150..=199 => Self::Extended {
                 life: 2 + input.byte() % LIVES,
-                for_node: input.byte() % 4 != 0,
+                for_node: !input.byte().is_multiple_of(4),
                 kind: input.byte() % 12,
                 id: input.below(9),
                 small: input.byte(),

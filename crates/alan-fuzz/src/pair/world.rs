@@ -372,8 +372,10 @@ impl World {
     fn run_until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
         let end = self.now + RECOVERY;
         while self.now < end {
-            while let Some(flight) = self.network.take(0) {
-                // Even two nodes that never stop answering each other come to an end.
+            // Two nodes that never stop answering each other come to this end, too.
+            while self.now < end
+                && let Some(flight) = self.network.take(0)
+            {
                 self.go_to(self.now + LATENCY);
                 self.arrive(flight);
             }
