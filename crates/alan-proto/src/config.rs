@@ -44,8 +44,9 @@ pub struct Config {
     /// The most members. About 100 bytes each, once used. 1 to 65,536; default 4,096.
     pub max_peers: u32,
 
-    /// The most addresses that discovery may name, members among them. About 80 bytes each, once
-    /// used. 1 to 65,536; default 4,096.
+    /// The most addresses that discovery may name, members among them. Up to half of them may be
+    /// addresses that it does not name: of members that fell silent, and those that peers have told.
+    /// About 120 bytes each, once used. 1 to 65,536; default 4,096.
     pub max_candidates: u32,
 
     /// The most requests of this node that wait for an answer. About 150 bytes each, once used.

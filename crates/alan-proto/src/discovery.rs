@@ -2,8 +2,8 @@
 //! longer.
 //!
 //! Beside those that discovery names there are, for a while, those that a peer has named, and
-//! members that have fallen silent. A candidate gets a JOIN at once, then again with doubling pauses. It is never counted as a
-//! member before it was heard.
+//! members that have fallen silent. A candidate gets a JOIN at once, then again with doubling
+//! pauses. It is never counted as a member before it was heard.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -43,6 +43,10 @@ pub(crate) struct Discovery {
     own: heapless::HistoryBuf<SocketAddr, OWN_LIMIT>,
     round: u64,
     longest_pause: Duration,
+    /// How many addresses discovery does not name, and how many of these there may be: whoever
+    /// names others to us can't fill the table.
+    learnt: u32,
+    max_learnt: u32,
 }
 
 impl Discovery {
@@ -52,6 +56,8 @@ impl Discovery {
             own: heapless::HistoryBuf::new(),
             round: 0,
             longest_pause,
+            learnt: 0,
+            max_learnt: limit.div_ceil(2),
         }
     }
 
@@ -70,7 +76,7 @@ impl Discovery {
     pub(crate) fn keep(&mut self, addr: &SocketAddr) {
         if let Some(named) = self.named.get_mut(addr) {
             named.round = self.round;
-            named.until = None;
+            self.learnt -= u32::from(named.until.take().is_some());
         }
     }
 
@@ -83,10 +89,16 @@ impl Discovery {
     }
 
     /// Something other than discovery names `addr`: a candidate until that moment. Gives its place.
+    /// Half of the table is kept for discovery.
     pub(crate) fn learn(&mut self, addr: SocketAddr, until: Instant) -> Result<Handle, Full> {
         match self.named.find(&addr) {
             Some(known) => Ok(known),
-            None => self.insert(addr, Some(until)),
+            None if self.learnt >= self.max_learnt => Err(Full),
+            None => {
+                let candidate = self.insert(addr, Some(until))?;
+                self.learnt += 1;
+                Ok(candidate)
+            }
         }
     }
 
@@ -102,7 +114,9 @@ impl Discovery {
     }
 
     pub(crate) fn forget(&mut self, candidate: Handle) {
-        self.named.remove_at(candidate);
+        if let Some((_, named)) = self.named.remove_at(candidate) {
+            self.learnt -= u32::from(named.until.is_some());
+        }
     }
 
     /// Forgets each address that this round does not name, and gives its timer to `stop`.

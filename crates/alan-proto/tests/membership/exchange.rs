@@ -148,7 +148,7 @@ fn a_liar_has_the_addresses_that_it_names_asked_a_few_times_and_then_forgotten()
     for sent in cluster.sent.iter().filter(|sent| sent.from == addr(1) && sent.to != addr(9)) {
         *asked.entry(sent.to).or_insert(0) += 1;
     }
-    assert_eq!(asked.len(), 500, "no more than are kept");
+    assert_eq!(asked.len(), 250, "no more than are kept");
     cluster.run_for(20 * SECOND);
     assert_eq!(cluster.node(addr(1)).usage().named, 1, "but the liar, which fell silent");
     for sent in cluster.sent.iter().filter(|sent| sent.to.port() < 5_000) {
@@ -210,4 +210,19 @@ fn strangers_are_not_told_who_is_a_member() {
     cluster.inject(addr(9), addr(1), &encoded(&Message::ProfileAsk));
     cluster.run_for(2 * cluster.latency);
     assert_eq!(cluster.sent.len(), before + 2);
+}
+
+#[test]
+fn what_a_liar_names_leaves_room_for_what_discovery_names() {
+    let mut cluster = Cluster::new(9);
+    let mut config = Config::default();
+    config.max_candidates = 100;
+    cluster.start_with(addr(1), config, plain());
+    let mut liar = HandMadePeer::new(addr(9), 7);
+    cluster.introduce(&mut liar, addr(1));
+    lie(&mut cluster, &mut liar, 10);
+    let named: Vec<_> = (100..150).map(addr).collect();
+    cluster.discover(addr(1), &named);
+    let asked = named.iter().filter(|&&at| cluster.sent.iter().any(|sent| sent.to == at)).count();
+    assert_eq!(asked, 50, "each is asked to join");
 }
