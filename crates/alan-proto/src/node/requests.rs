@@ -192,8 +192,13 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         id: RequestId,
     ) -> Result<bool, Rejection> {
         let Speaker { addr, member, .. } = *speaker;
-        let progress = self.asks.answered(id, addr, member).ok_or(Rejection::UnmatchedResponse)?;
-        Ok(matches!(progress, Progress::Finished(_)))
+        let Self { asks, membership, .. } = self;
+        let progress = asks.answered(id, addr, member).or_else(|| {
+            // It may have been asked at another of its addresses, before it was a member.
+            let aliases = membership.aliases(member?).iter();
+            aliases.copied().find_map(|alias| asks.answered(id, alias, None))
+        });
+        Ok(matches!(progress.ok_or(Rejection::UnmatchedResponse)?, Progress::Finished(_)))
     }
 
     pub(super) fn on_response_gone(

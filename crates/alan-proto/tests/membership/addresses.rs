@@ -243,3 +243,25 @@ fn a_node_that_answers_from_an_unreachable_address_is_not_asked_there_more_and_m
     let asked = cluster.sent[before..].iter().filter(|sent| sent.to == addr(2)).count();
     assert!((5..=12).contains(&asked), "{asked} JOINs in ten pauses of half a minute");
 }
+
+#[test]
+fn a_request_to_a_stranger_that_becomes_a_member_by_another_name_is_answered() {
+    for envelope in [plain, || sealed(7)] {
+        let mut cluster = dual_stack(2);
+        cluster.start_with(addr(1), Config::default(), envelope());
+        cluster.start_with(addr(2), Config::default(), envelope());
+        let request = cluster.request(addr(1), other(2), b"?", None);
+        cluster.run_for(cluster.latency);
+        cluster.discover(addr(1), &[addr(2), other(2)]);
+        cluster.run_for(SECOND);
+        let deliveries = &cluster.nodes[&addr(2)].deliveries;
+        let [Delivered::Request { from, .. }] = deliveries[..] else {
+            panic!("{deliveries:?}");
+        };
+        cluster.reply(addr(2), from, request, b"!");
+        cluster.run_for(cluster.latency);
+        let payload = b"!".to_vec();
+        let response = Delivered::Response { request, from: addr(2), payload, finished: true };
+        assert_eq!(cluster.nodes[&addr(1)].deliveries, [response]);
+    }
+}
