@@ -58,9 +58,9 @@ impl<A: Adapter> Pair<A> {
     /// The relay loses the first of the long datagrams that go this way.
     fn lose(&self, lost: Way, mut losses: usize) {
         self.relay.pass(move |way, datagram| {
-            let loses = way == lost && datagram.len() > LONG && losses > 0;
-            losses -= usize::from(loses);
-            !loses
+            let is_lost = way == lost && datagram.len() > LONG && losses > 0;
+            losses -= usize::from(is_lost);
+            !is_lost
         });
     }
 

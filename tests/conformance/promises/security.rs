@@ -1,5 +1,6 @@
 //! Keys: the same, different, and off. Each of these says itself who has which.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -90,14 +91,10 @@ pub(crate) async fn a_key_that_is_switched_off_leaves_the_cluster_in_plain_text<
 }
 
 /// Keeps asking a node until told to stop, and gives how often it was answered.
-async fn load<A: Adapter>(
-    asker: Node<A>,
-    asked: std::net::SocketAddr,
-    stop: Arc<AtomicBool>,
-) -> u32 {
+async fn load<A: Adapter>(node: Node<A>, peer: SocketAddr, stop: Arc<AtomicBool>) -> u32 {
     let mut answered = 0;
     while !stop.load(Ordering::Relaxed) {
-        let reply = asker.request(asked, b"?").await;
+        let reply = node.request(peer, b"?").await;
         assert_eq!(reply.expect("it is served"), "?");
         answered += 1;
     }
@@ -130,8 +127,8 @@ pub(crate) async fn the_key_of_a_cluster_at_work_can_be_changed<A: Adapter>(stag
     let stop = Arc::new(AtomicBool::new(false));
     let loads: Vec<_> = (0..3)
         .map(|from| {
-            let (asker, asked) = (nodes[from].clone(), addr(&nodes[(from + 1) % 3]));
-            stage.spawn(load::<A>(asker, asked, Arc::clone(&stop)))
+            let (node, next) = (nodes[from].clone(), addr(&nodes[(from + 1) % 3]));
+            stage.spawn(load::<A>(node, next, Arc::clone(&stop)))
         })
         .collect();
 

@@ -175,7 +175,7 @@ fn print(json: bool, line: &Value) -> io::Result<()> {
             match value.as_str() {
                 // What others have sent must not get at the terminal.
                 Some(text) if FROM_OTHERS.contains(&name.as_str()) => {
-                    write!(out, "  {name}: {text:?}")?
+                    write!(out, "  {name}: {text:?}")?;
                 }
                 Some(text) => write!(out, "  {name}: {text}")?,
                 None => write!(out, "  {name}: {value}")?,
