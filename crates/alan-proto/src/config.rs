@@ -41,7 +41,9 @@ pub struct Config {
     /// too; 0 for none. From it follows the quorum, `cluster_size / 2 + 1`. Default 0.
     pub cluster_size: u32,
 
-    /// The most members. About 100 bytes each, once used. 1 to 65,536; default 4,096.
+    /// The most members. About 750 bytes each, once used; 550 more under a key, 600 more for one
+    /// that has told a name or metadata, and up to 16 KiB for one whose requests are lost by the
+    /// thousand. 1 to 65,536; default 4,096.
     pub max_peers: u32,
 
     /// The most addresses that discovery may name, members among them. Up to half of them may be

@@ -64,6 +64,9 @@ pub(crate) struct Peer {
     pub(crate) silence_timer: Option<TimerId>,
 }
 
+// Each place of the table has room for an extended member.
+const _: () = assert!(size_of::<Peer>() <= 576);
+
 impl Peer {
     pub(crate) fn incarnation(&self) -> Option<Incarnation> {
         self.life.as_ref().map(|life| life.incarnation)
