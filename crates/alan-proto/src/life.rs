@@ -47,7 +47,7 @@ pub(crate) struct Life {
     pub(crate) proven: Instant,
     /// The newest stamp heard, and when that was.
     newest: Instant,
-    newest_at: Instant,
+    pub(crate) newest_at: Instant,
     /// The newest stamp that we sent it, and the newest that it has echoed.
     sent: Instant,
     echoed: Instant,

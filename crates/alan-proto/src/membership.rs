@@ -72,6 +72,12 @@ impl Peer {
         self.life.as_ref().map(|life| life.incarnation)
     }
 
+    /// Whether what comes from its address is its own, as far as anybody can tell.
+    fn is_plausible(&self, now: Instant, patience: Duration) -> bool {
+        let said_who = |life: &Life| now.saturating_since(life.newest_at) < patience;
+        !self.contradicted && self.life.as_ref().is_none_or(said_who)
+    }
+
     fn votes(&self) -> bool {
         self.life.as_ref().is_none_or(|life| life.role == Role::Voter)
             || planted(Mutant::ObserversCount)
@@ -347,12 +353,13 @@ impl Membership {
         self.refresh(now, member, true);
     }
 
-    /// Something else came from this member, under its session or, where there is none, from its
-    /// address.
+    /// Something else came from this member: under its session, which is certain, or from its
+    /// address, where it may be another life that speaks. So that is its sign of life only while it
+    /// says who it is from time to time.
     pub(crate) fn refresh(&mut self, now: Instant, member: Handle, certain: bool) {
-        let excused = self.excused;
+        let (excused, patience) = (self.excused, self.timeout * 2 / 3);
         if let Some(peer) = self.peers.at_mut(member)
-            && (certain || !peer.contradicted)
+            && (certain || peer.is_plausible(now, patience))
         {
             peer.last_heard = now;
             peer.excused_before = excused;

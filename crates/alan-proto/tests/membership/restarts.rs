@@ -220,3 +220,19 @@ fn two_processes_that_share_an_address_by_mistake_replace_each_other_and_nobody_
     let others = events.iter().filter(|event| event.peer() != addr(9)).count();
     assert_eq!(others, 2, "the two others joined and stayed");
 }
+
+#[test]
+fn a_life_that_says_nothing_of_itself_is_asked_though_its_messages_come() {
+    let mut cluster = Cluster::new(9);
+    cluster.start_mesh(2, &Config::default());
+    cluster.crash(addr(2));
+    // Nobody has told it of the other one, but its program has an address to send to.
+    cluster.start(addr(2));
+    for _ in 0..25 {
+        cluster.send_to(addr(2), addr(1), b"hello");
+        cluster.run_for(SECOND);
+    }
+    let incarnation = cluster.node(addr(2)).incarnation().get();
+    assert_eq!(life(&cluster, addr(1), addr(2)), Some(incarnation));
+    assert_eq!(cluster.members(addr(2)), [addr(1)]);
+}

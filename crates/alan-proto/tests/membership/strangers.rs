@@ -252,10 +252,8 @@ fn check(cluster: &Cluster) -> Result<(), TestCaseError> {
 fn a_member_that_is_heard_from_an_address_that_is_not_its_own_spends_no_budget() {
     let mut cluster = Cluster::new(14);
     // A translator changes the port from which it sends.
-    cluster.source = Box::new(|node, _| match node == addr(2) {
-        true => SocketAddr::new(node.ip(), 5_777),
-        false => node,
-    });
+    let outside = SocketAddr::new(addr(2).ip(), 5_777);
+    cluster.source = Box::new(move |node, _| if node == addr(2) { outside } else { node });
     cluster.start_mesh_of(2, &Config::default(), || sealed(7));
     for _ in 0..5_000 {
         cluster.send_to(addr(2), addr(1), b"much to say");
