@@ -72,7 +72,7 @@ pub enum RequestError {
     MessageTooLarge {
         /// The message's length in bytes.
         len: usize,
-        /// The most that fits; a request has 28 bytes less room than a plain message.
+        /// The most that fits; a request to a member has 28 bytes less room than a message.
         max: usize,
     },
     /// The address has port 0, to which nothing can be sent.
@@ -128,7 +128,7 @@ pub enum RequestAllError {
     MessageTooLarge {
         /// The message's length in bytes.
         len: usize,
-        /// The most that fits; a request has 28 bytes less room than a plain message.
+        /// The most that fits; a request to a member has 28 bytes less room than a message.
         max: usize,
     },
     /// The deadline passed before enough nodes were here. Nothing was sent.
