@@ -64,6 +64,8 @@ struct Member {
     /// `None` for a classic one.
     life: Option<u64>,
     heard: Instant,
+    /// When its own last control message came.
+    said_who: Instant,
     /// Somebody else has spoken from its address since its own last control message.
     contradicted: bool,
 }
@@ -89,8 +91,19 @@ impl Model {
             None if self.members.len() == MOST_MEMBERS => return changes,
             None => changes.push((peer, None)),
         }
-        self.members.insert(peer, Member { life, heard: now, contradicted: false });
+        let member = Member { life, heard: now, said_who: now, contradicted: false };
+        self.members.insert(peer, member);
         changes
+    }
+
+    /// A message comes from this address that does not say who speaks.
+    fn is_heard(&mut self, now: Instant, peer: SocketAddr) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            let is_old = now.saturating_since(member.said_who) >= TIMEOUT * 2 / 3;
+            if !member.contradicted && !(member.life.is_some() && is_old) {
+                member.heard = now;
+            }
+        }
     }
 
     /// Somebody who has proven nothing speaks from this address.
@@ -183,11 +196,7 @@ impl Bench {
             Input::Leave(peer) => self.leave(peer),
             Input::Data(peer) => {
                 self.receive(peer, encoded(&Message::Data(b"data")));
-                if let Some(member) = self.model.members.get_mut(&Self::address(peer))
-                    && !member.contradicted
-                {
-                    member.heard = self.now;
-                }
+                self.model.is_heard(self.now, Self::address(peer));
                 Vec::new()
             }
             Input::Pass(millis) => return self.pass(Duration::from_millis(millis)),
