@@ -56,7 +56,8 @@ pub struct Config {
     pub max_requests: u32,
 
     /// The most lock keys known at once, for this node and for others that ask it, and the most
-    /// denied peers that are remembered for all keys together. About 500 bytes each, once used. 1 to 1,048,576; default 65,536.
+    /// denied peers that are remembered for all keys together. About 500 bytes each, once used. 1 to
+    /// 1,048,576; default 65,536.
     pub max_locks: u32,
 
     /// The most callers of this node that wait for one key, and the most denied peers that are

@@ -2,8 +2,9 @@
 //! whatever order its datagrams come.
 //!
 //! A requester numbers its requests to this node one after the other, from where it says when it
-//! becomes a member, and says with each datagram which is the lowest number that it still waits for. Below that nothing is executed any more, and above
-//! it every number seen is remembered: not for a time, but for as long as it can come again.
+//! becomes a member, and says with each datagram which is the lowest number that it still waits
+//! for. Below that nothing is executed any more, and above it every number seen is remembered: not
+//! for a time, but for as long as it can come again.
 
 use crate::intervals::{Insert, Intervals};
 use crate::mutant::{Mutant, planted};
@@ -24,8 +25,8 @@ pub(crate) enum Verdict {
     /// It was delivered before: repeat its answer, if there is one.
     Repeated,
     /// Its requester has said that it waits for it no longer, or it may have come before this
-    /// record began, or it is one of a former life: it is never executed. Who asks all the same is to be told that there is no
-    /// answer any more.
+    /// record began, or it is one of a former life: it is never executed. Who asks all the same is
+    /// to be told that there is no answer any more.
     Dead,
     /// There is no room to remember it. Do nothing: its requester sends it again.
     Full,
