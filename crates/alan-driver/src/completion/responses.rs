@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use alan_proto::{Repeat, RequestId, ResponseCache, ResponseLimits};
 use bytes::Bytes;
 
-
 /// What is to be sent to a member that repeats its request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Again {
