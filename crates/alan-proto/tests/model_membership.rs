@@ -99,8 +99,8 @@ impl Model {
     /// A message comes from this address that does not say who speaks.
     fn is_heard(&mut self, now: Instant, peer: SocketAddr) {
         if let Some(member) = self.members.get_mut(&peer) {
-            let is_old = now.saturating_since(member.said_who) >= TIMEOUT * 2 / 3;
-            if !member.contradicted && !(member.life.is_some() && is_old) {
+            let is_recent = now.saturating_since(member.said_who) < TIMEOUT * 2 / 3;
+            if !member.contradicted && (member.life.is_none() || is_recent) {
                 member.heard = now;
             }
         }
