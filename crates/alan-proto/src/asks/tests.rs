@@ -352,10 +352,10 @@ impl Model {
         for (id, (waiting, deadline)) in &mut self.pending {
             let over = deadline.filter(|&at| at <= end);
             for it in waiting.values_mut() {
-                // The deadline was armed after the first pause, and before all others.
-                while let Some(at) = it.next.filter(|&at| {
-                    at <= end && over.is_none_or(|over| at < over || (at == over && it.sent == 1))
-                }) {
+                // What is over is not sent once more.
+                while let Some(at) =
+                    it.next.filter(|&at| at <= end && over.is_none_or(|over| at < over))
+                {
                     due.entry(at).or_default().insert((*id, it.member));
                     it.next = Some(at + backoff(TIMEOUT, it.sent));
                     it.sent += 1;
