@@ -80,7 +80,9 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             Some(known) => self.membership.confirm(self.now, known, peer),
             None if self.membership.is_full() => return Err(Rejection::PeersFull),
             None => {
-                self.add_member(peer, None);
+                if let Some(member) = self.add_member(peer, None) {
+                    self.welcome(member);
+                }
             }
         }
         Ok(())
@@ -258,6 +260,8 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
             SignOfLife::Join => self.answer(peer, block, peer != addr),
             SignOfLife::Heartbeat => self.prove(member, peer),
         }
+        // Behind the handshake, which tells it our channel: it opens nothing else before.
+        self.welcome(member);
         self.tell_profile(member);
         // Where it knows all that we know, it only has not had us as a member yet.
         if block.view.members != self.membership.digest_without(self.incarnation) {
@@ -413,7 +417,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         Some(member)
     }
 
-    /// Adds a member, extended if it has a life, and tells everybody who has to know.
+    /// Adds a member, extended if it has a life. To be [welcomed](Self::welcome) then.
     fn add_member(
         &mut self,
         peer: SocketAddr,
@@ -428,10 +432,16 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.arm_silence(member);
         self.stop_joins(peer);
         self.outbox.event(PeerEvent::Joined { peer, incarnation });
-        self.update_quorum();
-        self.locks.peer_joined(self.now, peer, incarnation.is_some(), &mut self.rng);
-        self.collect_lock_outputs();
         Some(member)
+    }
+
+    /// Counts a new member, and has the locks that wait for it go on.
+    fn welcome(&mut self, member: Handle) {
+        let Some(peer) = self.membership.addr(member) else { return };
+        let extended = self.membership.life(member).is_some();
+        self.update_quorum();
+        self.locks.peer_joined(self.now, peer, extended, &mut self.rng);
+        self.collect_lock_outputs();
     }
 
     pub(super) fn remove_member(&mut self, member: Handle, why: LeaveReason) {

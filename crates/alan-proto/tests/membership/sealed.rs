@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alan_proto::envelope::{Envelope, Key, Recipient, Sealed};
 use alan_proto::wire::Message;
-use alan_proto::{Action, Config, Incarnation, PeerEvent, Rejection, Warning};
+use alan_proto::{Action, Config, Incarnation, LockEvent, PeerEvent, Rejection, Warning};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
@@ -360,4 +360,23 @@ fn recorded_joins_from_a_members_address_use_up_no_answer_of_its_own() {
     cluster.send_to(addr(1), addr(2), b"now you know my channel");
     cluster.run_for(cluster.latency);
     assert_eq!(cluster.nodes[&addr(2)].deliveries.len(), 1);
+}
+
+#[test]
+fn a_newcomer_opens_the_first_lock_request_that_waited_for_it() {
+    let mut cluster = Cluster::new(71);
+    let mut config = Config::default();
+    config.cluster_size = 2;
+    for last in [1, 2] {
+        cluster.start_with(addr(last), config.clone(), sealed(7));
+    }
+    cluster.with(addr(1), |node, now, _| node.lock(now, "key", None).expect("it may wait"));
+    cluster.with(addr(2), |node, now, _| node.lock(now, "other", None).expect("it may wait"));
+    cluster.discover(addr(1), &[addr(2)]);
+    cluster.run_for(SECOND / 10);
+    for last in [1, 2] {
+        let granted = |action: &&Action| matches!(action, Action::Lock(LockEvent::Granted { .. }));
+        assert_eq!(cluster.nodes[&addr(last)].actions.iter().filter(granted).count(), 1);
+        assert_eq!(rejected(&cluster, addr(last), Rejection::Unproven), 0, "{last}");
+    }
 }
