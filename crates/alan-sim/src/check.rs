@@ -117,9 +117,9 @@ pub(crate) struct Handed {
     pub(crate) genuine: bool,
     /// The receiver had not begun to leave.
     pub(crate) running: bool,
-    /// Since when, on its own clock, the receiver has had the sender as a member, if each has had
-    /// the other's life as one since it was sent; of payloads only.
-    pub(crate) mutual: Option<Instant>,
+    /// Its sender and its receiver had met before it was sent, and have each other as members
+    /// since; of payloads only.
+    pub(crate) mutual: bool,
     /// Why the node turned it away, if it did.
     pub(crate) rejected: Option<Rejection>,
     pub(crate) delivered: Option<Delivered>,
@@ -191,7 +191,7 @@ impl Checks {
             completion: completion::Completion::new(nodes),
             leaks: leaks::Leaks,
             delivery: delivery::Delivery::new(plan),
-            once: once::Once::new(nodes),
+            once: once::Once::new(plan),
             bounds: bounds::Bounds::new(&plan.config()),
             secrecy: secrecy::Secrecy,
             clocks: clocks::Clocks::new(nodes),

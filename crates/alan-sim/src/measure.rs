@@ -127,6 +127,10 @@ pub struct Flooded {
     pub messages: u64,
     /// How many of these arrived.
     pub received: u64,
+    /// Bytes that came from the strangers.
+    pub from_strangers: u64,
+    /// Bytes that nodes sent back to them.
+    pub to_strangers: u64,
 }
 
 /// Floods a node of three with 100,000 datagrams a second for so long, while every hundredth of a
@@ -147,9 +151,20 @@ pub fn flooded(what: Flood, sealed: bool, lasts: Duration, seed: u64) -> Flooded
     while world.now() < end && world.step() {
         most_members = most_members.max(world.members(Place(0)));
     }
-    let RunStats { sent: datagrams, false_deaths, .. } = *world.stats();
     let received = world.meter().messages();
-    Flooded { what, sealed, datagrams, most_members, false_deaths, messages, received }
+    let RunStats { sent: datagrams, false_deaths, from_strangers, to_strangers, .. } =
+        *world.stats();
+    Flooded {
+        what,
+        sealed,
+        datagrams,
+        most_members,
+        false_deaths,
+        messages,
+        received,
+        from_strangers,
+        to_strangers,
+    }
 }
 
 /// Nodes to which nothing happens, for longer than anything is measured.
@@ -211,5 +226,15 @@ mod tests {
         assert!(flooded.datagrams > 10_000, "{flooded:?}");
         assert_eq!((flooded.messages, flooded.received), (10, 10));
         assert_eq!((flooded.most_members, flooded.false_deaths), (2, 0));
+        assert_eq!(flooded.to_strangers, 0);
+    }
+
+    #[test]
+    fn who_names_a_life_is_answered_with_fewer_bytes_than_came_and_becomes_no_member() {
+        let flooded = flooded(Flood::Joins, false, Duration::from_millis(100), 1);
+        assert_eq!((flooded.most_members, flooded.false_deaths), (2, 0));
+        assert_eq!((flooded.messages, flooded.received), (10, 10));
+        assert!(flooded.to_strangers > 0, "{flooded:?}");
+        assert!(flooded.to_strangers < flooded.from_strangers, "{flooded:?}");
     }
 }

@@ -10,7 +10,7 @@ const EVERY_STEP: Options = Options { recording: Recording::Nothing, audits: Aud
 #[test]
 fn both_ways_to_check_reach_the_same_verdict_after_every_step() {
     let mut violated = 0;
-    let large = ["cold-start-30", "cold-start-300", "dns-mostly-dead", "strangers"];
+    let large = ["cold-start-30", "cold-start-300", "dns-mostly-dead", "strangers", "join-flood"];
     for scenario in ALL.iter().filter(|scenario| !large.contains(&scenario.name)) {
         for seed in 0..6 {
             let locks = if seed < 3 { Locks::Classic } else { Locks::Repaired };

@@ -6,15 +6,18 @@
 //! once. There the node asks a few times, whether that is another address of the peer: see
 //! [`ASKED`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+
+use alan_proto::Incarnation;
 
 use super::{Breach, Check, Fact};
 use crate::place::{Place, place_of};
 use crate::trace::Meaning;
 
-/// The most bytes that go to an address from which a fresh answer came: seven JOINs, sealed.
-const ASKED: u64 = 7 * 232;
+/// The most bytes that go to an address from which a fresh answer came: JOINs, sealed, eight that
+/// ask whether somebody is there, and as many that answer.
+const ASKED: u64 = 16 * 232;
 
 /// What went to and fro between a node and a stranger.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,17 +33,24 @@ struct Account {
 #[derive(Debug, Default)]
 pub(super) struct Amplification {
     accounts: BTreeMap<(Place, SocketAddr), Account>,
+    /// Those that nodes have had.
+    lives: BTreeSet<Incarnation>,
 }
 
 impl Check for Amplification {
     fn observe(&mut self, fact: &Fact) -> Result<(), Breach> {
         match *fact {
+            Fact::Started { incarnation, .. } => {
+                self.lives.insert(incarnation);
+            }
             Fact::Handed { node, handed, .. } if place_of(handed.from).is_none() => {
                 let account = self.accounts.entry((node, handed.from)).or_default();
                 account.got += handed.len as u64;
                 match handed.meaning {
                     Meaning::Join(None) | Meaning::Heartbeat(None) => account.classic = true,
-                    Meaning::Heartbeat(Some(_)) if handed.rejected.is_none() => {
+                    Meaning::Join(Some(life)) | Meaning::Heartbeat(Some(life))
+                        if handed.rejected.is_none() && self.lives.contains(&life) =>
+                    {
                         account.asked += ASKED;
                     }
                     _ => {}
@@ -80,7 +90,7 @@ mod tests {
             meaning,
             genuine: false,
             running: true,
-            mutual: None,
+            mutual: false,
             rejected: None,
             delivered: None,
         };
@@ -112,9 +122,10 @@ mod tests {
     #[test]
     fn an_address_from_which_a_fresh_answer_came_is_asked_a_few_times() {
         let mut check = Amplification::default();
+        check.lives.insert(life(1));
         let answer = handed(Meaning::Heartbeat(Some(life(1))), 164);
         assert_eq!(check.observe(&answer), Ok(()));
-        assert_eq!(check.observe(&sent(stranger(1), 7 * 232)), Ok(()));
+        assert_eq!(check.observe(&sent(stranger(1), 16 * 232)), Ok(()));
         assert!(check.observe(&sent(stranger(1), 232)).is_err());
     }
 }

@@ -2,15 +2,13 @@
 //! nothing else is delivered. Whether further copies of it are is *freshness*'s to judge.
 //!
 //! What may be turned away, and counted: what is sealed between two of whom one does not know the
-//! other yet, or not in its present life. Between two who know each other nothing is, but for a
-//! request that its sender has given up, and, under a key, soon after they have met, what comes
-//! before the sender's word on which channel it speaks, or was overtaken by it.
+//! other yet, or not in its present life. Between two who have met nothing is, but for a request
+//! that its sender has given up.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use alan_proto::{Instant, Rejection};
+use alan_proto::Rejection;
 
 use super::{Breach, Check, Delivered, DeliveredKind, Fact, Handed};
 use crate::payload::Tag;
@@ -22,8 +20,6 @@ use crate::trace::Meaning;
 #[derive(Debug)]
 pub(super) struct Delivery {
     sealed: bool,
-    /// How long two may take to agree on channels.
-    timeout: Duration,
     /// Messages, or requests, whose copies were delivered: further ones need not be.
     delivered: BTreeSet<(Place, IsRequest, Tag)>,
 }
@@ -33,8 +29,8 @@ type IsRequest = bool;
 
 impl Check for Delivery {
     fn observe(&mut self, fact: &Fact) -> Result<(), Breach> {
-        let Fact::Handed { node, now, handed } = fact else { return Ok(()) };
-        let judged = if handed.genuine { self.judge(*node, *now, handed) } else { Ok(()) };
+        let Fact::Handed { node, handed, .. } = fact else { return Ok(()) };
+        let judged = if handed.genuine { self.judge(*node, handed) } else { Ok(()) };
         if let Some(Delivered { tag: Some(tag), kind, .. }) = handed.delivered {
             self.delivered.insert((*node, matches!(kind, DeliveredKind::Request(_)), tag));
         }
@@ -44,41 +40,38 @@ impl Check for Delivery {
 
 impl Delivery {
     pub(super) const fn new(plan: &Plan) -> Self {
-        let timeout = plan.cluster.heartbeat_timeout;
-        Self { sealed: plan.cluster.sealed, timeout, delivered: BTreeSet::new() }
+        Self { sealed: plan.cluster.sealed, delivered: BTreeSet::new() }
     }
 
-    fn judge(&self, node: Place, now: Instant, handed: &Handed) -> Result<(), Breach> {
+    fn judge(&self, node: Place, handed: &Handed) -> Result<(), Breach> {
         match handed.delivered {
             Some(delivered) => judge_delivered(node, handed, delivered),
-            None => self.judge_undelivered(node, now, handed),
+            None => self.judge_undelivered(node, handed),
         }
     }
 
     /// A response is delivered only where it is waited for; the others mostly, but for copies.
-    fn judge_undelivered(&self, node: Place, now: Instant, handed: &Handed) -> Result<(), Breach> {
+    fn judge_undelivered(&self, node: Place, handed: &Handed) -> Result<(), Breach> {
         let (held, is_request) = match handed.meaning {
             Meaning::Data(Some(tag)) | Meaning::SessionData(Some(tag)) => (tag, false),
             Meaning::Request(_, Some(tag)) | Meaning::SessionRequest(_, Some(tag)) => (tag, true),
             _ => return Ok(()),
         };
         let is_copy = self.delivered.contains(&(node, is_request, held));
-        if !handed.running || is_copy || self.may_turn_away(now, handed) {
+        if !handed.running || is_copy || self.may_turn_away(handed) {
             return Ok(());
         }
         Err(Breach::NotDelivered { node, held })
     }
 
-    fn may_turn_away(&self, now: Instant, handed: &Handed) -> bool {
+    fn may_turn_away(&self, handed: &Handed) -> bool {
         let Some(why) = handed.rejected else { return false };
         let is_request = matches!(handed.meaning, Meaning::SessionRequest(..));
         let between_members = is_request || matches!(handed.meaning, Meaning::SessionData(_));
-        let Some(since) = handed.mutual else { return self.sealed || between_members };
-        let just_met = self.sealed && now.saturating_since(since) < self.timeout;
-        match why {
-            Rejection::DeadRequest => is_request,
-            Rejection::Unproven | Rejection::Replayed => just_met,
-            _ => false,
+        if handed.mutual {
+            is_request && why == Rejection::DeadRequest
+        } else {
+            self.sealed || between_members
         }
     }
 }
@@ -124,6 +117,8 @@ fn is_same_node(a: SocketAddr, b: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alan_proto::{Instant, RequestId};
+
     use super::*;
     use crate::place::address_of;
 
@@ -131,7 +126,7 @@ mod tests {
     const OTHER: Tag = Tag { number: 4, ..SENT };
 
     fn check(sealed: bool) -> Delivery {
-        Delivery { sealed, timeout: Duration::from_secs(3), delivered: BTreeSet::new() }
+        Delivery { sealed, delivered: BTreeSet::new() }
     }
 
     fn outcome(delivered: Option<(u16, Tag)>, running: bool) -> Result<(), Breach> {
@@ -146,7 +141,7 @@ mod tests {
             kind,
         });
         let (from, meaning) = (address_of(Place(1), 0), Meaning::Data(Some(SENT)));
-        let (mutual, rejected) = (Some(Instant::EPOCH), None);
+        let (mutual, rejected) = (true, None);
         let (len, genuine) = (13, true);
         let handed = Handed { from, len, meaning, genuine, running, mutual, rejected, delivered };
         Fact::Handed { node: Place(0), now: Instant::EPOCH, handed }
@@ -179,21 +174,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_may_be_turned_away_only_between_two_who_do_not_know_each_other() {
-        let outcome = |sealed, since: Option<u64>, why| {
-            let Fact::Handed { node, mut handed, .. } = handed(None, true) else { unreachable!() };
-            (handed.mutual, handed.rejected) = (since.map(Instant::from_millis), Some(why));
-            handed.meaning = Meaning::SessionData(Some(SENT));
-            let now = Instant::from_millis(10_000);
+    fn what_members_say_may_be_turned_away_only_between_two_who_have_not_met() {
+        let outcome = |sealed, mutual, why| {
+            let Fact::Handed { node, now, mut handed } = handed(None, true) else { unreachable!() };
+            (handed.mutual, handed.rejected) = (mutual, Some(why));
+            handed.meaning = Meaning::SessionRequest(RequestId::ZERO, Some(SENT));
             check(sealed).observe(&Fact::Handed { node, now, handed })
         };
         let breach = Err(Breach::NotDelivered { node: Place(0), held: SENT });
-        let (just_met, met) = (Some(7_001), Some(7_000));
-        assert_eq!(outcome(true, None, Rejection::Downgrade), Ok(()));
-        assert_eq!(outcome(true, just_met, Rejection::Unproven), Ok(()));
-        assert_eq!(outcome(true, just_met, Rejection::Downgrade), breach);
-        assert_eq!(outcome(true, met, Rejection::Unproven), breach);
-        assert_eq!(outcome(false, None, Rejection::Unproven), Ok(()));
-        assert_eq!(outcome(false, just_met, Rejection::Unproven), breach);
+        for sealed in [false, true] {
+            assert_eq!(outcome(sealed, false, Rejection::Unproven), Ok(()));
+            assert_eq!(outcome(sealed, true, Rejection::Unproven), breach);
+            assert_eq!(outcome(sealed, true, Rejection::DeadRequest), Ok(()));
+        }
     }
 }

@@ -282,7 +282,7 @@ mod tests {
                 meaning,
                 genuine: false,
                 running: true,
-                mutual: None,
+                mutual: false,
                 rejected: None,
                 delivered,
             };

@@ -314,7 +314,7 @@ mod tests {
             meaning: Meaning::Heartbeat(Some(life(2))),
             genuine: true,
             running: true,
-            mutual: None,
+            mutual: false,
             rejected: None,
             delivered: None,
         };

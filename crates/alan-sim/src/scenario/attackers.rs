@@ -44,6 +44,14 @@ fn comings_and_goings(draws: &mut Draws, plan: &mut Plan, lasts: u64) {
     }
 }
 
+/// With a bound for who got his own datagrams back: an address from which they came is not asked for
+/// a minute.
+fn long_bounded(plan: Plan) -> Plan {
+    let mut plan = bounded(plan);
+    plan.bound = plan.bound.map(|bound| bound + Duration::from_secs(65));
+    plan
+}
+
 pub(super) const REPLAY: Scenario = about_attackers(
     "replay",
     "somebody without the key sends again all that he sees, to anybody, in any order",
@@ -78,7 +86,7 @@ fn replay(draws: &mut Draws, variant: Variant) -> Plan {
         let at = draws.millis(0..=MET);
         plan.add(at, Event::Repeat { repeat, lasts: Duration::from_millis(lasts) });
     }
-    bounded(plan)
+    long_bounded(plan)
 }
 
 pub(super) const RELAY: Scenario = about_attackers(
@@ -128,10 +136,7 @@ pub(super) const REFLECTION: Scenario = about_attackers(
                 plan.add(at, Event::Strangers { to, first, count: 5, with_life: true });
             }
         }
-        // A node does not ask an address from which its own datagrams came for a minute.
-        let mut plan = bounded(plan);
-        plan.bound = plan.bound.map(|bound| bound + Duration::from_secs(65));
-        plan
+        long_bounded(plan)
     },
 );
 

@@ -64,7 +64,7 @@ impl World<'_> {
         let counted = receiver.stats();
         let is_member =
             |joined| receiver.member(flight.from).is_some_and(|peer| peer.joined == joined);
-        let mutual = flight.mutual.filter(|joined| is_member(*joined));
+        let mutual = flight.mutual.is_some_and(is_member);
         let len = flight.bytes.len();
         let delivery = receiver.handle_datagram(now, flight.from, &mut flight.bytes);
         let delivered = delivery.as_ref().map(summary);

@@ -6,6 +6,7 @@ use alan_proto::Instant;
 
 use super::{RECORDED, World};
 use crate::check::Fact;
+use crate::host::Host;
 use crate::network::Fate;
 use crate::place::{Place, place_of};
 use crate::queue::Due;
@@ -33,8 +34,8 @@ pub(super) struct Flight {
     pub(super) bytes: Vec<u8>,
     pub(super) meaning: Meaning,
     pub(super) origin: Origin,
-    /// Since when its receiver has had its sender as a member, if it is a payload and each had the
-    /// other's present life as one when it was sent.
+    /// Since when its receiver has had its sender as a member, if it is a payload and the two had
+    /// met when it was sent: see [`World::met`].
     pub(super) mutual: Option<Instant>,
 }
 
@@ -116,7 +117,7 @@ impl World<'_> {
             flip(&mut altered, bit);
             self.note(Occurrence::Corrupted { datagram: id });
         }
-        let mutual = if meaning.is_payload() { self.mutual(from, place) } else { None };
+        let mutual = if meaning.is_payload() { self.met(from, place, source, to) } else { None };
         let flight = Flight { id, from: source, to, bytes: altered, meaning, origin, mutual };
         self.fly(at, flight);
         if let Some(at) = again {
@@ -131,14 +132,26 @@ impl World<'_> {
     }
 
     /// Since when, on its own clock, the receiver has had the sender as a member, if each has the
-    /// other's present life as one.
-    fn mutual(&self, from: Place, to: Place) -> Option<Instant> {
-        let (from, to) = (&self.hosts[from.index()], &self.hosts[to.index()]);
-        let (sender, receiver) = (from.node.as_ref()?, to.node.as_ref()?);
-        let (there, here) = (sender.member(to.address())?, receiver.member(from.address())?);
-        let mutual = there.incarnation == Some(receiver.incarnation())
-            && here.incarnation == Some(sender.incarnation());
-        mutual.then_some(here.joined)
+    /// other's present life as one at the address that is used. Under a key both must have had for
+    /// a while: it takes them a few datagrams more to agree on what they seal on.
+    fn met(
+        &self,
+        from: Place,
+        place: Place,
+        source: SocketAddr,
+        to: SocketAddr,
+    ) -> Option<Instant> {
+        let knows = |host: &Host, addr: SocketAddr, other: &Host| {
+            let peer = host.node.as_ref()?.member(addr)?;
+            let known_for = host.clock.local(self.now).saturating_since(peer.joined);
+            let timeout = self.plan.cluster.heartbeat_timeout;
+            let settled = self.secret.is_none() || known_for >= timeout;
+            let present = other.present().map(|(_, life)| life);
+            (settled && peer.incarnation == present).then_some(peer.joined)
+        };
+        let (sender, receiver) = (&self.hosts[from.index()], &self.hosts[place.index()]);
+        knows(sender, to, receiver)?;
+        knows(receiver, source, sender)
     }
 
     /// Somebody who is no node sends a datagram, or one that was sent before.

@@ -14,7 +14,7 @@ use super::progress::thousands;
 use crate::args::measure::{DeathsArgs, FloodArgs, MeasureCommand, MeshArgs};
 
 const MESH: &str = "\
-| nodes | lost | all have met after | datagrams a second, each node | bytes a second, each node | a crash is known to all after | false deaths |
+| nodes | lost | all have met after | datagrams a second, each node | bytes a datagram | a crash is known to all after | false deaths |
 | --- | --- | --- | --- | --- | --- | --- |
 ";
 
@@ -24,8 +24,8 @@ const DEATHS: &str = "\
 ";
 
 const FLOOD: &str = "\
-| flood | cluster | datagrams | most members of three nodes | false deaths | messages | of these received |
-| --- | --- | --- | --- | --- | --- | --- |
+| flood | cluster | datagrams | bytes back for each byte | most members of three nodes | false deaths | messages | of these received |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 const FLOODS: [(Flood, bool); 5] = [
@@ -81,9 +81,9 @@ fn mesh_row(mesh: &Mesh) -> String {
     let Mesh { nodes, lost, met, datagrams, bytes, crash_seen, false_deaths, .. } = *mesh;
     let (nodes, lost) = (thousands(nodes.into()), percent(lost));
     let (met, crash_seen) = (seconds(met), seconds(crash_seen));
-    let false_deaths = thousands(false_deaths);
+    let (false_deaths, each) = (thousands(false_deaths), bytes / datagrams);
     format!(
-        "| {nodes} | {lost} | {met} | {datagrams:.1} | {bytes:.0} | {crash_seen} | {false_deaths} |\n"
+        "| {nodes} | {lost} | {met} | {datagrams:.1} | {each:.0} | {crash_seen} | {false_deaths} |\n"
     )
 }
 
@@ -120,10 +120,18 @@ fn flood_row(flooded: &Flooded) -> String {
     let (what, cluster) = (name(flooded.what), if flooded.sealed { "sealed" } else { "plain" });
     let (datagrams, members) =
         (thousands(flooded.datagrams), thousands(flooded.most_members as u64));
+    let back = back(flooded);
     let Flooded { false_deaths, messages, received, .. } = *flooded;
     format!(
-        "| {what} | {cluster} | {datagrams} | {members} | {false_deaths} | {messages} | {received} |\n"
+        "| {what} | {cluster} | {datagrams} | {back:.3} | {members} | {false_deaths} | {messages} \
+         | {received} |\n"
     )
+}
+
+/// How many bytes went to strangers for each that came from them.
+#[allow(clippy::cast_precision_loss, reason = "a ratio to look at")]
+fn back(flooded: &Flooded) -> f64 {
+    flooded.to_strangers as f64 / flooded.from_strangers as f64
 }
 
 fn flood_object(flooded: &Flooded) -> Value {
@@ -131,6 +139,8 @@ fn flood_object(flooded: &Flooded) -> Value {
         "flood": name(flooded.what),
         "sealed": flooded.sealed,
         "datagrams": flooded.datagrams,
+        "bytes_from_strangers": flooded.from_strangers,
+        "bytes_to_strangers": flooded.to_strangers,
         "most_members": flooded.most_members,
         "false_deaths": flooded.false_deaths,
         "messages": flooded.messages,
