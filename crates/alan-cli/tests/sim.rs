@@ -66,6 +66,18 @@ fn what_holds_exits_with_0_and_says_how_much_was_tried() {
 }
 
 #[test]
+fn a_loss_that_was_asked_for_is_part_of_the_command_that_shows_a_violation_again() {
+    let output = words("run pause --loss 5 --seeds 20 --cluster-size nodes");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = text(&output);
+    assert!(told.contains("repaired locks, 5 % lost: exclusion"), "{told}");
+    let again = told.lines().find_map(|line| line.trim().strip_prefix("replay alan sim "));
+    let again = again.expect("a command that shows it again");
+    assert!(again.ends_with(" --loss 5"), "{again}");
+    assert_eq!(words(again).status.code(), Some(1), "{again}");
+}
+
+#[test]
 fn json_is_one_object_for_each_cluster_size() {
     let output = words("run partition --locks repaired --seeds 50 --json");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -89,6 +101,7 @@ fn wrong_usage_exits_with_2_and_says_what_there_is() {
         ("run lossy --locks other", "classic, repaired"),
         ("run lossy --seeds 0", "--seeds"),
         ("replay lossy", "--seed"),
+        ("run lossy --loss 101", "0 to 100"),
         ("measure mesh --nodes 1", "--nodes"),
         ("measure mesh --loss 101", "0 to 100"),
     ];
@@ -152,7 +165,7 @@ static PAGE: Mutex<()> = Mutex::new(());
 /// Tables of measurements that are quick to make.
 const MEASURED: [&str; 3] = [
     "measure mesh --nodes 10,100",
-    "measure deaths --hours 1 --loss 0,5",
+    "measure deaths --hours 1 --loss 0,5,20",
     "measure flood --millis 200",
 ];
 
