@@ -103,10 +103,10 @@ fn two_agents_find_each_other_by_flags_and_environment_and_leave_when_told() {
 
     assert_eq!(one.sees("started")["address"], format!("127.0.21.1:{port}"));
     assert_eq!(one.sees("joined")["peer"], format!("127.0.21.2:{port}"));
+    assert_eq!(other.sees("configured otherwise")["cluster_size"], 5);
     assert_eq!(other.sees("quorum reached")["need"], 2);
     let updated = one.sees("updated");
     assert_eq!((&updated["name"], &updated["metadata"]), (&"other".into(), &"rack 7".into()));
-    assert_eq!(other.sees("configured otherwise")["cluster_size"], 5);
     assert_eq!(other.sees("updated")["name"], "one");
 
     other.signal(rustix::process::Signal::TERM);
