@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use rand_core::Rng;
 
+use crate::pause::doubled;
 use crate::storage::{Handle, HashKey, Map};
 use crate::time::Instant;
 use crate::timer::TimerId;
@@ -228,11 +229,6 @@ impl core::hash::Hash for Discovery {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Full;
 
-/// The pause after attempt number `attempts` (from 0).
-pub(crate) fn doubled(first: Duration, attempts: u32, longest: Duration) -> Duration {
-    first.saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX)).min(longest)
-}
-
 /// `duration` give or take 10 %, so that a cluster that started in step does not stay in step.
 pub(crate) fn jittered(duration: Duration, rng: &mut impl Rng) -> Duration {
     let permille = 900 + rng.next_u32() % 201;
@@ -245,15 +241,6 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_longest() {
-        let longest = Duration::from_secs(30);
-        let pauses = [0, 1, 2, 7, 8, 31, 32, u32::MAX]
-            .map(|attempts| doubled(FIRST_PAUSE, attempts, longest));
-        let expected = [200, 400, 800, 25_600, 30_000, 30_000, 30_000, 30_000];
-        assert_eq!(pauses, expected.map(Duration::from_millis));
-    }
 
     #[test]
     fn jitter_stays_within_a_tenth() {

@@ -94,6 +94,10 @@ pub trait Envelope: kinds::Kind {
     /// changes nothing.
     fn announced(&mut self, member: usize, channel: Channel);
 
+    /// Whether this member has a session, but has not told its channel yet: what it seals for us
+    /// alone does not open before.
+    fn awaits_channel(&self, member: usize) -> bool;
+
     /// The channel to tell this member, if it has one. To be asked again each time that it is
     /// told: the first sequence that is still to come rises with each datagram, so that a member
     /// which had forgotten us does not take old datagrams for new ones.

@@ -24,6 +24,7 @@ pub mod time;
 mod hybrid;
 mod storage;
 mod timer;
+mod pause;
 mod clock;
 pub mod config;
 pub mod error;

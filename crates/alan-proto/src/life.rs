@@ -54,8 +54,6 @@ pub(crate) struct Life {
     pub(crate) round_trip: RoundTrip,
     owed: Option<Owed>,
     confirmation: Option<Confirmation>,
-    /// Whether it has told the channel on which it sends to us.
-    pub(crate) has_channel: bool,
     pub(crate) exchange: Exchange,
     pub(crate) profile: Option<Box<Profile>>,
     pub(crate) served: Box<Served>,
@@ -85,7 +83,6 @@ impl Life {
             round_trip: RoundTrip::default(),
             owed: None,
             confirmation: None,
-            has_channel: false,
             exchange: Exchange::default(),
             profile: None,
             served: Box::new(Served::resume(next_request)),
@@ -176,11 +173,11 @@ impl Life {
         self.confirmation.as_ref().map(|confirmation| confirmation.to)
     }
 
-    /// Whether it is known to have us as a member, and to have told its channel if it needs one.
-    /// Gives the timer to be stopped when that has just become so.
-    pub(crate) fn confirm(&mut self, needs_channel: bool) -> Option<TimerId> {
+    /// It has told all that a member tells: asks it no more if it is known to have us as one. Gives
+    /// the timer to be stopped then.
+    pub(crate) fn confirm(&mut self) -> Option<TimerId> {
         let confirmation = self.confirmation.as_ref()?;
-        if self.echoed < confirmation.since || (needs_channel && !self.has_channel) {
+        if self.echoed < confirmation.since {
             return None;
         }
         self.owed = None;

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::mutant::{Mutant, planted};
+use crate::pause::doubled;
 
 /// What is waited before the first sample.
 const INITIAL_TIMEOUT: Duration = Duration::from_millis(250);
@@ -67,7 +68,7 @@ impl RoundTrip {
 /// for each of them, at most 5 s.
 pub(crate) fn backoff(timeout: Duration, attempts: u32) -> Duration {
     let attempts = if planted(Mutant::NoBackoff) { 0 } else { attempts };
-    timeout.saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX)).min(MAX_PAUSE)
+    doubled(timeout, attempts, MAX_PAUSE)
 }
 
 #[cfg(test)]

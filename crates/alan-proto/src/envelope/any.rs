@@ -85,6 +85,10 @@ impl Envelope for AnyEnvelope {
         either!(self, kind => kind.announced(member, channel));
     }
 
+    fn awaits_channel(&self, member: usize) -> bool {
+        either!(self, kind => kind.awaits_channel(member))
+    }
+
     fn channel(&self, member: usize) -> Option<Channel> {
         either!(self, kind => kind.channel(member))
     }

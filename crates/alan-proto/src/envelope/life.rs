@@ -97,6 +97,10 @@ impl Life {
         }
     }
 
+    pub(super) fn awaits_channel(&self, member: usize) -> bool {
+        self.session_of(member).is_some_and(Session::awaits_channel)
+    }
+
     pub(super) fn channel(&self, member: usize) -> Option<Channel> {
         let number = self.session_of(member)?.channel;
         Some(Channel { number, first: self.sequences.next(number) })

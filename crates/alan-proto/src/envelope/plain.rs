@@ -42,6 +42,10 @@ impl Envelope for Plain {
 
     fn announced(&mut self, _member: usize, _channel: Channel) {}
 
+    fn awaits_channel(&self, _member: usize) -> bool {
+        false
+    }
+
     fn channel(&self, _member: usize) -> Option<Channel> {
         None
     }

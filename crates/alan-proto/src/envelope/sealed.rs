@@ -169,6 +169,10 @@ impl Envelope for Sealed {
         }
     }
 
+    fn awaits_channel(&self, member: usize) -> bool {
+        self.life.as_ref().is_some_and(|life| life.awaits_channel(member))
+    }
+
     fn channel(&self, member: usize) -> Option<Channel> {
         self.life.as_ref()?.channel(member)
     }

@@ -72,6 +72,11 @@ impl Session {
         }
     }
 
+    /// Whether the member has not said yet on which channel it seals for us.
+    pub(super) const fn awaits_channel(&self) -> bool {
+        self.bound.is_none()
+    }
+
     /// Opens a datagram under this session, once.
     pub(super) fn open(
         &mut self,

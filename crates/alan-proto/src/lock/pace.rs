@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use rand_core::Rng;
 
+use crate::pause::doubled;
+
 /// The first pause before whoever has not answered is asked again.
 const REPEAT_FIRST: Duration = Duration::from_millis(500);
 /// The longest such pause.
@@ -21,17 +23,17 @@ const HANDOVER_SPREAD: Duration = Duration::from_millis(5);
 
 /// The pause after the `round`th time (from 0) that somebody was asked and did not answer.
 pub(super) fn repeat<R: Rng>(round: u8, rng: &mut R) -> Duration {
-    jittered(doubled(REPEAT_FIRST, round, REPEAT_MOST), rng)
+    jittered(doubled(REPEAT_FIRST, round.into(), REPEAT_MOST), rng)
 }
 
 /// The pause before a holder is reminded of its grant, having been reminded `times` before.
 pub(super) fn reminder(times: u8) -> Duration {
-    doubled(REPEAT_FIRST, times, REPEAT_MOST)
+    doubled(REPEAT_FIRST, times.into(), REPEAT_MOST)
 }
 
 /// The pause after a requester was turned away for the `times`th time (from 1).
 pub(super) fn retry<R: Rng>(times: u8, rng: &mut R) -> Duration {
-    jittered(doubled(RETRY_FIRST, times.saturating_sub(1), RETRY_MOST), rng)
+    jittered(doubled(RETRY_FIRST, times.saturating_sub(1).into(), RETRY_MOST), rng)
 }
 
 /// The pause of a woken waiter that was turned away more than once.
@@ -42,11 +44,6 @@ pub(super) fn wake<R: Rng>(rng: &mut R) -> Duration {
 /// The pause of the next caller in line on the node that has just released the lock.
 pub(super) fn handover<R: Rng>(rng: &mut R) -> Duration {
     HANDOVER + up_to(HANDOVER_SPREAD, rng)
-}
-
-fn doubled(first: Duration, times: u8, most: Duration) -> Duration {
-    let factor = 1u32.checked_shl(times.into()).unwrap_or(u32::MAX);
-    first.saturating_mul(factor).min(most)
 }
 
 /// Give or take a quarter.

@@ -133,7 +133,6 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let is_for_us = block.echo.is_some_and(|echo| echo.incarnation == own)
             || planted(Mutant::ChannelOfOther);
         if let Some(channel) = block.channel.filter(|_| is_for_us) {
-            life.has_channel = true;
             self.envelope.announced(member.index(), channel);
         }
         self.follow_clock(peer, block);
@@ -251,9 +250,6 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         self.verify_address(member, peer);
         if let Some(channel) = block.channel {
             self.envelope.announced(member.index(), channel);
-            if let Some(life) = self.membership.life_mut(member) {
-                life.has_channel = true;
-            }
         }
         self.follow_clock(peer, block);
         match kind {

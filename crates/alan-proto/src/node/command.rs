@@ -57,9 +57,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         } else {
             Message::SessionData(payload)
         };
-        let everyone =
-            if self.config.speak_classic { Recipient::Anyone } else { Recipient::Everyone };
-        let len = self.seal(everyone, &message, buffer);
+        let len = self.seal(self.everyone(), &message, buffer);
         self.stats.transmitted += self.membership.len() as u64;
         Ok(len)
     }

@@ -11,6 +11,7 @@ use rand_core::CryptoRng;
 use super::{Node, Timer};
 use crate::envelope::Envelope;
 use crate::outbox::Queued;
+use crate::pause::doubled;
 use crate::storage::Handle;
 
 /// The pause after the first JOIN that asks for confirmation; it doubles up to the heartbeat
@@ -35,7 +36,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         let Some(life) = self.membership.life_mut(member) else { return };
         let Some(to) = life.unconfirmed_at() else { return };
         let Some(attempts) = life.next_attempt() else { return };
-        let pause = crate::discovery::doubled(CONFIRMATION_PAUSE, attempts, longest);
+        let pause = doubled(CONFIRMATION_PAUSE, attempts, longest);
         let timer = self.timers.arm(self.now + pause, Timer::Confirmation(member));
         life.set_confirmation_timer(timer);
         self.outbox.push(Queued::Proof { member, to });
@@ -47,9 +48,11 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
 
     /// The member has spoken, and did not ask for a proof.
     pub(super) fn settle_confirmation(&mut self, member: Handle) {
-        let needs_channel = self.envelope.channel(member.index()).is_some();
+        if self.envelope.awaits_channel(member.index()) {
+            return;
+        }
         if let Some(life) = self.membership.life_mut(member) {
-            let mut timer = life.confirm(needs_channel);
+            let mut timer = life.confirm();
             self.timers.stop_in(&mut timer);
         }
     }

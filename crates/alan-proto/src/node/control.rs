@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use rand_core::CryptoRng;
 
 use super::Node;
-use crate::envelope::{Envelope, Recipient};
+use crate::envelope::Envelope;
 use crate::event::Transmit;
 use crate::outbox::{ControlKind, Question, Queued};
 use crate::storage::Handle;
@@ -14,11 +14,10 @@ use crate::wire::{Control, Echo, Message, Role, SessionBlock, Settings, Times, V
 impl<E: Envelope, R: CryptoRng> Node<E, R> {
     /// Makes a queued control message's datagram, unless it was for a member that has left.
     pub(super) fn make_control(&mut self, queued: Queued, buffer: &mut [u8]) -> Option<Transmit> {
-        match queued {
+        let (to, message) = match queued {
             Queued::Join { to } => {
                 self.discovery.set_asked(self.now, &to);
-                let block = self.challenging(to);
-                Some(self.shake_hands(to, Message::Join(self.control(block)), buffer))
+                (to, Message::Join(self.control(self.challenging(to))))
             }
             Queued::Ping { member } => {
                 let to = self.membership.path(member)?;
@@ -26,7 +25,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 let mut block = self.challenging(to);
                 block.echo = self.membership.life_mut(member)?.echo(now);
                 block.channel = self.envelope.channel(member.index());
-                Some(self.shake_hands(to, Message::Join(self.control(block)), buffer))
+                (to, Message::Join(self.control(block)))
             }
             Queued::Proof { member, to } => {
                 let now = self.now;
@@ -34,19 +33,20 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
                 (block.echo, block.answer) = self.membership.life_mut(member)?.proof(now);
                 block.channel = self.envelope.channel(member.index());
                 block.next_request = Some(self.asks.next_number(Some(member)));
-                Some(self.shake_hands(to, Message::Join(self.control(block)), buffer))
+                (to, Message::Join(self.control(block)))
             }
             Queued::Answer { to, question, wants_proof } => {
                 let block = self.answering(to, &question, wants_proof);
-                Some(self.shake_hands(to, Message::Heartbeat(self.control(block)), buffer))
+                (to, Message::Heartbeat(self.control(block)))
             }
-            Queued::Goodbye { to } => {
-                let message = Message::Leave(self.control(self.block()));
-                Some(self.shake_hands(to, message, buffer))
+            Queued::Goodbye { to } => (to, Message::Leave(self.control(self.block()))),
+            Queued::Control { member, kind } => {
+                return self.make_member_control(member, kind, buffer);
             }
-            Queued::Control { member, kind } => self.make_member_control(member, kind, buffer),
-            Queued::Note { .. } | Queued::Lock { .. } | Queued::Event(_) => None,
-        }
+            Queued::Note { .. } | Queued::Lock { .. } | Queued::Event(_) => return None,
+        };
+        // Whoever is there must be able to open it: also a life that we know nothing of.
+        Some(Transmit { to, len: self.seal(self.everyone(), &message, buffer) })
     }
 
     fn make_member_control(
@@ -66,13 +66,6 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         };
         let recipient = self.recipient(Some(member));
         Some(Transmit { to, len: self.seal(recipient, &message, buffer) })
-    }
-
-    /// A message that whoever is there must be able to open: also a life that we know nothing of.
-    fn shake_hands(&mut self, to: SocketAddr, message: Message<'_>, buffer: &mut [u8]) -> Transmit {
-        let recipient =
-            if self.config.speak_classic { Recipient::Anyone } else { Recipient::Everyone };
-        Transmit { to, len: self.seal(recipient, &message, buffer) }
     }
 
     fn control(&self, block: SessionBlock) -> Control {

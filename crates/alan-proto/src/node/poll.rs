@@ -73,6 +73,11 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         Some(Transmit { to, len: seal(envelope, rng, recipient, &message, buffer) })
     }
 
+    /// How a datagram is sealed that anybody may open.
+    pub(super) const fn everyone(&self) -> Recipient {
+        if self.config.speak_classic { Recipient::Anyone } else { Recipient::Everyone }
+    }
+
     /// How a datagram for this member, or for a stranger, is sealed.
     pub(super) fn recipient(&self, member: Option<Handle>) -> Recipient {
         match member.filter(|&member| self.membership.life(member).is_some()) {

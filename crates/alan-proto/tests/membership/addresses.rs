@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use alan_proto::envelope::AnyEnvelope;
 use alan_proto::{Config, Incarnation, LeaveReason, PeerEvent};
 
 use super::support::{Cluster, Delivered, addr, plain, sealed};
@@ -25,6 +26,16 @@ fn dual_stack(count: u8) -> Cluster {
     cluster
 }
 
+/// The first of two such nodes looks for the second at both of its addresses, and finds it.
+fn met_at_both(envelope: fn() -> AnyEnvelope) -> Cluster {
+    let mut cluster = dual_stack(2);
+    cluster.start_with(addr(1), Config::default(), envelope());
+    cluster.start_with(addr(2), Config::default(), envelope());
+    cluster.discover(addr(1), &[addr(2), other(2)]);
+    cluster.run_for(2 * SECOND);
+    cluster
+}
+
 fn aliases(cluster: &Cluster, at: u8, peer: SocketAddr) -> Vec<SocketAddr> {
     cluster.node(addr(at)).aliases(peer).to_vec()
 }
@@ -45,11 +56,7 @@ fn left_events(cluster: &Cluster, at: SocketAddr) -> usize {
 #[test]
 fn a_node_that_is_named_at_two_addresses_is_one_member_with_an_alias() {
     for envelope in [plain, || sealed(7)] {
-        let mut cluster = dual_stack(2);
-        cluster.start_with(addr(1), Config::default(), envelope());
-        cluster.start_with(addr(2), Config::default(), envelope());
-        cluster.discover(addr(1), &[addr(2), other(2)]);
-        cluster.run_for(2 * SECOND);
+        let mut cluster = met_at_both(envelope);
         let incarnation = cluster.node(addr(2)).incarnation().get();
         assert_eq!(peer_events(&cluster, addr(1)), [joined(addr(2), incarnation)]);
         assert_eq!(aliases(&cluster, 1, addr(2)), [other(2)]);
@@ -117,11 +124,7 @@ fn a_node_that_answers_from_its_other_address_is_the_candidate_that_was_asked() 
 fn the_alias_of_a_node_goes_to_its_next_life() {
     for envelope in [plain, || sealed(7)] {
         for first in [addr, other] {
-            let mut cluster = dual_stack(2);
-            cluster.start_with(addr(1), Config::default(), envelope());
-            cluster.start_with(addr(2), Config::default(), envelope());
-            cluster.discover(addr(1), &[addr(2), other(2)]);
-            cluster.run_for(2 * SECOND);
+            let mut cluster = met_at_both(envelope);
             cluster.crash(addr(2));
             cluster.start_with(addr(2), Config::default(), envelope());
             // It shows itself in one family first.
@@ -176,11 +179,7 @@ fn a_member_is_reached_at_its_alias_while_its_first_address_is_quiet_and_back_ag
 
 #[test]
 fn a_goodbye_removes_the_member_with_all_its_addresses() {
-    let mut cluster = dual_stack(2);
-    cluster.start(addr(1));
-    cluster.start(addr(2));
-    cluster.discover(addr(1), &[addr(2), other(2)]);
-    cluster.run_for(2 * SECOND);
+    let mut cluster = met_at_both(plain);
     cluster.with(addr(2), |node, now, _| node.leave(now));
     cluster.run_for(SECOND);
     let last = left(addr(2), LeaveReason::SaidGoodbye);
@@ -202,11 +201,7 @@ fn a_node_knows_all_its_own_addresses_by_its_incarnation() {
 #[test]
 fn a_request_to_an_alias_is_answered_like_one_to_the_first_address() {
     for envelope in [plain, || sealed(7)] {
-        let mut cluster = dual_stack(2);
-        cluster.start_with(addr(1), Config::default(), envelope());
-        cluster.start_with(addr(2), Config::default(), envelope());
-        cluster.discover(addr(1), &[addr(2), other(2)]);
-        cluster.run_for(2 * SECOND);
+        let mut cluster = met_at_both(envelope);
         for to in [addr(2), other(2)] {
             let request = cluster.request(addr(1), to, b"?", None);
             cluster.run_for(cluster.latency);
