@@ -263,6 +263,8 @@ impl Checks {
 mod tests {
     //! Planted facts, for the tests of each check.
 
+    use std::net::SocketAddr;
+
     use alan_proto::{
         Action, Config, HybridTime, Incarnation, Instant, LockEvent, LockFailure, LockId, Node,
         Usage, envelope::Plain,
@@ -270,11 +272,12 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_core::SeedableRng;
 
-    use super::Fact;
+    use super::{Fact, Handed};
     use crate::host::{Host, SimNode};
     use crate::place::Place;
     use crate::plan::{Key, NodePlan};
     use crate::time::Moment;
+    use crate::trace::Meaning;
 
     pub(super) fn life(number: u64) -> Incarnation {
         Incarnation::new(number).expect("not zero")
@@ -297,6 +300,20 @@ mod tests {
         let mut node = node.expect("defaults");
         let mut ids = (0..).map(|_| node.lock(Instant::EPOCH, "a", None).expect("room"));
         ids.nth(number).expect("any number")
+    }
+
+    /// A datagram that is nobody's own, of which nothing came.
+    pub(super) fn handed(from: SocketAddr, meaning: Meaning) -> Handed {
+        Handed {
+            from,
+            len: 17,
+            meaning,
+            genuine: false,
+            running: true,
+            mutual: false,
+            rejected: None,
+            delivered: None,
+        }
     }
 
     pub(super) fn called(node: u16, lock: usize, key: char) -> Fact {

@@ -75,7 +75,7 @@ impl Check for Amplification {
 mod tests {
     use alan_proto::Instant;
 
-    use super::super::tests::life;
+    use super::super::tests::{self, life};
     use super::*;
     use crate::check::Handed;
     use crate::place::{dead, stranger};
@@ -83,17 +83,7 @@ mod tests {
     const NODE: Place = Place(0);
 
     fn handed(meaning: Meaning, len: usize) -> Fact {
-        let from = stranger(1);
-        let handed = Handed {
-            from,
-            len,
-            meaning,
-            genuine: false,
-            running: true,
-            mutual: false,
-            rejected: None,
-            delivered: None,
-        };
+        let handed = Handed { len, ..tests::handed(stranger(1), meaning) };
         Fact::Handed { node: NODE, now: Instant::EPOCH, handed }
     }
 

@@ -194,7 +194,7 @@ impl Freshness {
 mod tests {
     use alan_proto::Instant;
 
-    use super::super::tests::{life, usage};
+    use super::super::tests::{handed, life, usage};
     use super::*;
     use crate::check::Handed;
     use crate::place::stranger;
@@ -275,17 +275,8 @@ mod tests {
         let held = Tag { node: B, life: 0, number: 1 };
         let got = |from, kind| {
             let delivered = Some(Delivered { from, tag: Some(held), kind });
-            let (meaning, len) = (Meaning::Data(Some(held)), 13);
-            let handed = Handed {
-                from,
-                len,
-                meaning,
-                genuine: false,
-                running: true,
-                mutual: false,
-                rejected: None,
-                delivered,
-            };
+            let meaning = Meaning::Data(Some(held));
+            let handed = Handed { len: 13, delivered, ..handed(from, meaning) };
             Fact::Handed { node: A, now: Instant::EPOCH, handed }
         };
         let mut check = check();

@@ -262,7 +262,7 @@ pub(super) fn first_difference(hosts: &[Host]) -> Breach {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::life;
+    use super::super::tests::{handed, life};
     use super::*;
     use crate::check::Handed;
 
@@ -308,16 +308,8 @@ mod tests {
     fn a_death_without_silence_is_seen() {
         let mut membership = membership();
         membership.observe(&joined(0, 2)).expect("the first");
-        let handed = Handed {
-            from: address_of(B, 0),
-            len: 17,
-            meaning: Meaning::Heartbeat(Some(life(2))),
-            genuine: true,
-            running: true,
-            mutual: false,
-            rejected: None,
-            delivered: None,
-        };
+        let heartbeat = Meaning::Heartbeat(Some(life(2)));
+        let handed = Handed { genuine: true, ..handed(address_of(B, 0), heartbeat) };
         let now = Instant::from_millis(1_000);
         membership.observe(&Fact::Handed { node: A, now, handed }).expect("a sign of life");
         let silent_for = Duration::from_millis(2_999);

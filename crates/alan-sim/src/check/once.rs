@@ -53,6 +53,7 @@ impl Check for Once {
 mod tests {
     use alan_proto::Instant;
 
+    use super::super::tests::handed;
     use super::*;
     use crate::check::{Delivered, Handed};
     use crate::place::{Place, address_of};
@@ -62,16 +63,9 @@ mod tests {
 
     fn delivered(kind: DeliveredKind) -> Fact {
         let from = address_of(Place(1), 0);
-        let handed = Handed {
-            from,
-            len: 41,
-            meaning: Meaning::SessionRequest(REQUEST, None),
-            genuine: true,
-            running: true,
-            mutual: false,
-            rejected: None,
-            delivered: Some(Delivered { from, tag: None, kind }),
-        };
+        let delivered = Some(Delivered { from, tag: None, kind });
+        let request = Meaning::SessionRequest(REQUEST, None);
+        let handed = Handed { len: 41, genuine: true, delivered, ..handed(from, request) };
         Fact::Handed { node: NODE, now: Instant::EPOCH, handed }
     }
 
