@@ -95,6 +95,13 @@ impl Settings {
             (None, None) | (_, Some(false)) => return Ok(None),
             (Some(secret), _) => secret,
         };
+        #[cfg_attr(
+            not(feature = "passphrase"),
+            expect(
+                clippy::infallible_destructuring_match,
+                reason = "the feature has another kind"
+            )
+        )]
         let key = match secret {
             Secret::Key(key) => key,
             #[cfg(feature = "passphrase")]
