@@ -1,7 +1,8 @@
 //! What must hold for a node whatever happens to it: checked against what went in and came out.
 //!
 //! - Joined and left alternate per peer, and the members are who has joined and not left.
-//! - Each request ends exactly once; a response counts from whom was asked, once.
+//! - Each request ends exactly once; a response counts from whom was asked, once. A stranger may be
+//!   a member by then, under another name, if it is reached where it was asked.
 //! - Each lock call ends exactly once, and one call at most holds a key.
 //! - Quorum events alternate and agree with the number of members that vote.
 //! - The counters add up, and no table is fuller than its limit.
@@ -32,6 +33,18 @@ struct Asked {
     over: bool,
 }
 
+impl Asked {
+    /// This peer has answered, or will not. Gives whether it was waited for.
+    fn is_done_with(
+        &mut self,
+        peer: SocketAddr,
+        aliases: &BTreeMap<SocketAddr, BTreeSet<SocketAddr>>,
+    ) -> bool {
+        let mut aliases = aliases.get(&peer).into_iter().flatten();
+        self.waiting.remove(&peer) || aliases.any(|alias| self.waiting.remove(alias))
+    }
+}
+
 /// A lock call of the node.
 #[derive(Debug)]
 struct Call {
@@ -46,6 +59,9 @@ struct Call {
 #[derive(Debug, Default)]
 pub struct Watch {
     members: BTreeMap<SocketAddr, Option<Incarnation>>,
+    /// Where each member is reached beside the address that names it. Until every action has been
+    /// fetched, also where those were who had that name before.
+    aliases: BTreeMap<SocketAddr, BTreeSet<SocketAddr>>,
     quorum: Option<bool>,
     requests: BTreeMap<RequestId, Asked>,
     locks: BTreeMap<LockId, Call>,
@@ -136,7 +152,8 @@ impl Watch {
         if let Delivery::Response { request, from, finished, .. } = delivery {
             let asked = self.requests.get_mut(request).expect("a response answers a request");
             assert!(!asked.over, "a request is over once");
-            assert!(asked.waiting.remove(from), "{from} was asked and had not answered");
+            let was_waited_for = asked.is_done_with(*from, &self.aliases);
+            assert!(was_waited_for, "{from} was asked and had not answered");
             asked.over = *finished;
         }
     }
@@ -222,7 +239,8 @@ impl Watch {
     }
 
     /// What holds at any moment.
-    pub fn check_bounds<E: Envelope, R: CryptoRng>(&self, node: &Node<E, R>) {
+    pub fn check_bounds<E: Envelope, R: CryptoRng>(&mut self, node: &Node<E, R>) {
+        self.note_aliases(node);
         let (usage, config, stats) = (node.usage(), node.config(), node.stats());
         assert!(usage.peers <= config.max_peers as usize);
         assert!(usage.named <= config.max_candidates as usize);
@@ -235,10 +253,18 @@ impl Watch {
         assert!(stats.rejected_in_all() <= stats.received);
     }
 
+    fn note_aliases<E: Envelope, R: CryptoRng>(&mut self, node: &Node<E, R>) {
+        for peer in node.members() {
+            self.aliases.entry(peer.addr).or_default().extend(node.aliases(peer.addr));
+        }
+    }
+
     /// What holds when every action has been fetched.
     pub fn check_drained<E: Envelope, R: CryptoRng>(&mut self, node: &Node<E, R>) {
         let members = node.members().map(|peer| (peer.addr, peer.incarnation));
         assert_eq!(members.collect::<BTreeMap<_, _>>(), self.members);
+        self.aliases.clear();
+        self.note_aliases(node);
         assert_eq!(node.stats().transmitted, self.transmitted);
         let alone = usize::from(!node.config().observer);
         let reached = self.quorum.unwrap_or_else(|| node.quorum_size() <= alone);

@@ -381,11 +381,12 @@ pub enum Delivery<'d> {
         /// Which request.
         request: RequestId,
     },
-    /// An answer to a request of this node, from an address that was asked and had not answered.
+    /// An answer to a request of this node, from whom was asked and had not answered.
     Response {
         /// Which request.
         request: RequestId,
-        /// Who answers.
+        /// Who answers. A member does so under the address that names it, also where it was asked
+        /// at another.
         from: SocketAddr,
         /// The answer.
         payload: &'d [u8],
