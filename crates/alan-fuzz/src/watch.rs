@@ -210,7 +210,7 @@ impl Watch {
         let asked = self.requests.get_mut(&request).expect("it was asked");
         if let RequestEvent::PeerLeft { peer, .. } | RequestEvent::ResponseGone { peer, .. } = event
         {
-            assert!(asked.waiting.remove(&peer), "{peer} was waited for");
+            assert!(asked.is_done_with(peer, &self.aliases), "{peer} was waited for");
         }
         if over {
             assert!(!asked.over, "a request is over once");

@@ -240,24 +240,26 @@ impl Asks {
         Some(self.end(ask))
     }
 
-    /// A member, known by this address, is gone: tells what that means for each request that waits
-    /// for it, in the order in which it was asked. To be called before another member has its
+    /// A member, reached at these addresses, is gone: tells what that means for each request that
+    /// waits for it, in the order in which it was asked. To be called before another member has its
     /// place.
     pub(crate) fn peer_left(
         &mut self,
         member: Handle,
-        addr: SocketAddr,
+        is_its_address: impl Fn(SocketAddr) -> bool,
         mut tell: impl FnMut(Progress),
     ) {
         while let Some(ask) = self.members.first(member) {
             tell(self.end(ask));
         }
         self.members.forget(member);
-        // Those who asked its address before it was a member.
+        // Those who asked one of its addresses before it was a member.
         let mut next = self.strangers.first();
         while let Some(ask) = next {
             next = self.strangers.after(&self.rows, ask);
-            if self.key(ask).asked == Asked::Address(addr) {
+            if let Asked::Address(addr) = self.key(ask).asked
+                && is_its_address(addr)
+            {
                 tell(self.end(ask));
             }
         }

@@ -196,7 +196,7 @@ impl World {
         self.served = Served::default();
         self.cache.peer_left(requester());
         let mut left = 0;
-        self.asks.peer_left(self.member, responder(), |_| left += 1);
+        self.asks.peer_left(self.member, |addr| addr == responder(), |_| left += 1);
         self.ends.left += left;
         self.members.remove(self.member);
         self.member = self.members.insert(()).expect("room");

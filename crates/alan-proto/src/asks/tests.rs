@@ -43,7 +43,7 @@ impl Bench {
 
     fn leave(&mut self, member: Handle) -> Vec<Progress> {
         let mut told = Vec::new();
-        self.asks.peer_left(member, address(0), |progress| told.push(progress));
+        self.asks.peer_left(member, |addr| addr == address(0), |progress| told.push(progress));
         self.members.remove(member);
         told
     }
@@ -136,7 +136,7 @@ fn a_stranger_who_became_a_member_may_answer_and_its_departure_counts() {
     let member = bench.member();
     assert!(bench.asks.answered(request, address(1), Some(member)).is_some());
     let mut told = Vec::new();
-    bench.asks.peer_left(member, address(1), |progress| told.push(progress));
+    bench.asks.peer_left(member, |addr| addr == address(1), |progress| told.push(progress));
     assert_eq!(told, [Progress::Finished(left_behind)]);
     assert!(bench.asks.cancel(other));
 }
@@ -431,13 +431,17 @@ fn leave(bench: &mut Bench, model: &mut Model, peer: u8) {
     let Some(member) = model.members.remove(&peer) else { return };
     bench.members.remove(member);
     let mut told = BTreeSet::new();
-    bench.asks.peer_left(member, address(peer), |progress| {
-        let (id, is_last) = match progress {
-            Progress::Waiting(id) => (id, false),
-            Progress::Finished(id) => (id, true),
-        };
-        assert!(told.insert((id, is_last)), "told once");
-    });
+    bench.asks.peer_left(
+        member,
+        |addr| addr == address(peer),
+        |progress| {
+            let (id, is_last) = match progress {
+                Progress::Waiting(id) => (id, false),
+                Progress::Finished(id) => (id, true),
+            };
+            assert!(told.insert((id, is_last)), "told once");
+        },
+    );
     let mut expected = BTreeSet::new();
     for &id in &model.requests.clone() {
         match model.strike(id, peer) {

@@ -452,7 +452,7 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
         }
         self.membership.bury(self.now, &removed, why);
         self.outbox.event(PeerEvent::Left { peer: addr, why });
-        self.end_requests_to(addr, member, why);
+        self.end_requests_to(member, addr, &removed.aliases, why);
         self.update_quorum();
         self.locks.peer_left(self.now, addr, &mut self.rng);
         self.collect_lock_outputs();

@@ -215,9 +215,16 @@ impl<E: Envelope, R: CryptoRng> Node<E, R> {
     }
 
     /// A member is gone: the requests that waited for it go on without it.
-    pub(super) fn end_requests_to(&mut self, peer: SocketAddr, member: Handle, why: LeaveReason) {
+    pub(super) fn end_requests_to(
+        &mut self,
+        member: Handle,
+        peer: SocketAddr,
+        aliases: &[SocketAddr],
+        why: LeaveReason,
+    ) {
         let Self { asks, outbox, .. } = self;
-        asks.peer_left(member, peer, |progress| {
+        let is_its_address = |addr| addr == peer || aliases.contains(&addr);
+        asks.peer_left(member, is_its_address, |progress| {
             let (request, finished) = match progress {
                 Progress::Waiting(request) => (request, false),
                 Progress::Finished(request) => (request, true),

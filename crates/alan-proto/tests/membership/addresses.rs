@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use alan_proto::envelope::AnyEnvelope;
-use alan_proto::{Config, Incarnation, LeaveReason, PeerEvent};
+use alan_proto::{Action, Config, Incarnation, LeaveReason, PeerEvent, RequestEvent};
 
 use super::support::{Cluster, Delivered, addr, plain, sealed};
 use super::{SECOND, is_full_mesh, joined, left, peer_events};
@@ -42,6 +42,14 @@ fn aliases(cluster: &Cluster, at: u8, peer: SocketAddr) -> Vec<SocketAddr> {
 
 fn path(cluster: &Cluster, at: u8, peer: SocketAddr) -> Option<SocketAddr> {
     cluster.node(addr(at)).member(peer).map(|peer| peer.path)
+}
+
+fn request_events(cluster: &Cluster, at: SocketAddr) -> Vec<RequestEvent> {
+    let events = cluster.nodes[&at].actions.iter().filter_map(|action| match action {
+        Action::Request(event) => Some(*event),
+        _ => None,
+    });
+    events.collect()
 }
 
 fn lost_family(cluster: &mut Cluster, ipv6: Option<bool>) {
@@ -258,5 +266,25 @@ fn a_request_to_a_stranger_that_becomes_a_member_by_another_name_is_answered() {
         let payload = b"!".to_vec();
         let response = Delivered::Response { request, from: addr(2), payload, finished: true };
         assert_eq!(cluster.nodes[&addr(1)].deliveries, [response]);
+    }
+}
+
+#[test]
+fn a_request_to_a_stranger_that_became_a_member_by_another_name_ends_when_it_leaves() {
+    for envelope in [plain, || sealed(7)] {
+        let mut cluster = dual_stack(2);
+        cluster.start_with(addr(1), Config::default(), envelope());
+        cluster.start_with(addr(2), Config::default(), envelope());
+        let request = cluster.request(addr(1), other(2), b"?", None);
+        let elsewhere = cluster.request(addr(1), other(3), b"?", None);
+        cluster.discover(addr(1), &[addr(2), other(2)]);
+        cluster.run_for(2 * SECOND);
+        assert_eq!(aliases(&cluster, 1, addr(2)), [other(2)]);
+        cluster.with(addr(2), |node, now, _| node.leave(now));
+        cluster.run_for(cluster.latency);
+        let (peer, why) = (addr(2), LeaveReason::SaidGoodbye);
+        let ended = RequestEvent::PeerLeft { request, peer, why, finished: true };
+        assert_eq!(request_events(&cluster, addr(1)), [ended]);
+        assert!(cluster.with(addr(1), |node, _, _| node.cancel_request(elsewhere)));
     }
 }
