@@ -8,22 +8,14 @@ use std::time::Duration;
 
 use alan_proto::wire::Message;
 use alan_proto::{
-    Action, Config, Instant, LeaveReason, Refusal, Rejection, RequestError, RequestEvent,
-    RequestId, ResponseCache, ResponseLimits, SendError,
+    Config, Instant, LeaveReason, Refusal, Rejection, RequestError, RequestEvent, RequestId,
+    ResponseCache, ResponseLimits, SendError,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use support::{Cluster, Datagram, Delivered, addr, plain, sealed};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn request_events(cluster: &Cluster, last: u8) -> Vec<RequestEvent> {
-    let events = cluster.nodes[&addr(last)].actions.iter().filter_map(|action| match action {
-        Action::Request(event) => Some(*event),
-        _ => None,
-    });
-    events.collect()
-}
 
 fn asked(cluster: &Cluster, last: u8) -> Vec<RequestId> {
     let deliveries = cluster.nodes[&addr(last)].deliveries.iter();
@@ -70,7 +62,7 @@ fn an_answer_reaches_who_asked_once_and_leaves_nothing_behind() {
             finished: true
         }]
     );
-    assert!(request_events(&cluster, 1).is_empty(), "no deadline fires afterwards");
+    assert!(cluster.request_events(addr(1)).is_empty(), "no deadline fires afterwards");
     assert_eq!(cluster.node(addr(1)).usage().requests, 0);
 }
 
@@ -94,9 +86,9 @@ fn a_request_without_an_answer_ends_at_its_deadline_and_a_late_answer_is_rejecte
     cluster.start_mesh(2, &Config::default());
     let asked_at = cluster.now;
     let id = cluster.request(addr(1), addr(2), b"?", Some(asked_at + SECOND));
-    cluster.run_until("it ends", |cluster| !request_events(cluster, 1).is_empty());
+    cluster.run_until("it ends", |cluster| !cluster.request_events(addr(1)).is_empty());
     assert_eq!(cluster.now, asked_at + SECOND);
-    assert_eq!(request_events(&cluster, 1), [RequestEvent::TimedOut { request: id }]);
+    assert_eq!(cluster.request_events(addr(1)), [RequestEvent::TimedOut { request: id }]);
     answer(&mut cluster, 2, 1, id, 2);
     assert!(responses(&cluster, 1).is_empty());
 }
@@ -110,7 +102,7 @@ fn a_cancelled_request_ends_silently() {
     assert!(cluster.with(addr(1), |node, _, _| node.cancel_request(id)));
     assert!(!cluster.with(addr(1), |node, _, _| node.cancel_request(id)));
     cluster.run_for(2 * SECOND);
-    assert!(request_events(&cluster, 1).is_empty());
+    assert!(cluster.request_events(addr(1)).is_empty());
     assert_eq!(cluster.node(addr(1)).usage().requests, 0);
 }
 
@@ -129,9 +121,9 @@ fn a_member_that_leaves_dies_or_restarts_ends_the_requests_to_it_at_once() {
             }
             _ => drop(cluster.crash(addr(2))),
         }
-        cluster.run_until("it ends", |cluster| !request_events(cluster, 1).is_empty());
+        cluster.run_until("it ends", |cluster| !cluster.request_events(addr(1)).is_empty());
         assert_eq!(
-            request_events(&cluster, 1),
+            cluster.request_events(addr(1)),
             [RequestEvent::PeerLeft { request: id, peer: addr(2), why, finished: true }]
         );
         assert_eq!(cluster.node(addr(1)).usage().requests, 0);
@@ -169,7 +161,7 @@ fn a_request_to_all_has_one_id_and_says_when_the_last_one_answered_or_left() {
     cluster.run_for(cluster.latency);
     let why = LeaveReason::SaidGoodbye;
     assert_eq!(
-        request_events(&cluster, 1),
+        cluster.request_events(addr(1)),
         [RequestEvent::PeerLeft { request: id, peer: addr(3), why, finished: false }]
     );
     answer(&mut cluster, 4, 1, id, 4);
@@ -265,7 +257,7 @@ fn leaving_ends_every_request_and_refuses_new_ones() {
     let all = cluster.request_all(addr(1), b"?", None).expect("there is a member");
     cluster.with(addr(1), |node, now, _| node.leave(now));
     assert_eq!(
-        request_events(&cluster, 1),
+        cluster.request_events(addr(1)),
         [RequestEvent::Closed { request: one }, RequestEvent::Closed { request: all }]
     );
     cluster.with(addr(1), |node, now, buffer| {
@@ -273,7 +265,7 @@ fn leaving_ends_every_request_and_refuses_new_ones() {
         assert_eq!(node.broadcast(now, b"!", buffer), Err(SendError::Closed));
     });
     cluster.run_for(5 * SECOND);
-    assert_eq!(request_events(&cluster, 1).len(), 2);
+    assert_eq!(cluster.request_events(addr(1)).len(), 2);
 }
 
 /// The moments at which `from` has sent a request to `to`, for the first time or again.
@@ -338,7 +330,7 @@ fn what_is_over_or_asked_of_a_classic_peer_is_not_sent_again() {
     assert_eq!(transmissions(&cluster, 1, 3).len(), 1);
     let of_both = transmissions(&cluster, 1, 2).len();
     assert_eq!(of_both, 1 + 3, "at once, after 50 ms and after 150 ms");
-    assert!(request_events(&cluster, 1).contains(&RequestEvent::TimedOut { request: late }));
+    assert!(cluster.request_events(addr(1)).contains(&RequestEvent::TimedOut { request: late }));
 }
 
 #[test]
@@ -375,9 +367,9 @@ fn a_request_whose_answer_is_not_kept_ends_with_an_error() {
     cluster.run_for(cluster.latency);
     cluster.passes = Box::new(|datagram| !is_response(datagram));
     cluster.reply(addr(2), addr(1), id, b"!");
-    cluster.run_until("it ends", |cluster| !request_events(cluster, 1).is_empty());
+    cluster.run_until("it ends", |cluster| !cluster.request_events(addr(1)).is_empty());
     let gone = RequestEvent::ResponseGone { request: id, peer: addr(2), finished: true };
-    assert_eq!(request_events(&cluster, 1), [gone]);
+    assert_eq!(cluster.request_events(addr(1)), [gone]);
     assert_eq!(asked(&cluster, 2), [id]);
     assert_eq!(cluster.node(addr(1)).usage().requests, 0);
 }
@@ -422,8 +414,8 @@ fn a_life_that_is_forgotten_and_comes_back_has_nothing_executed_twice() {
     cluster.run_until("it is back", |cluster| cluster.members(addr(2)) == [addr(1)]);
     assert_eq!(cluster.node(addr(2)).member(addr(1)).and_then(|it| it.incarnation), Some(life));
     cluster.inject(addr(1), addr(2), &recorded);
-    cluster.run_until("both end", |cluster| request_events(cluster, 1).len() == 2);
-    let ended = request_events(&cluster, 1);
+    cluster.run_until("both end", |cluster| cluster.request_events(addr(1)).len() == 2);
+    let ended = cluster.request_events(addr(1));
     for request in [first, lost] {
         let gone = RequestEvent::ResponseGone { request, peer: addr(2), finished: true };
         assert!(ended.contains(&gone), "{ended:?}");

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use alan_proto::envelope::AnyEnvelope;
-use alan_proto::{Action, Config, Incarnation, LeaveReason, PeerEvent, RequestEvent};
+use alan_proto::{Config, Incarnation, LeaveReason, PeerEvent, RequestEvent};
 
 use super::support::{Cluster, Delivered, addr, plain, sealed};
 use super::{SECOND, is_full_mesh, joined, left, peer_events};
@@ -26,11 +26,17 @@ fn dual_stack(count: u8) -> Cluster {
     cluster
 }
 
-/// The first of two such nodes looks for the second at both of its addresses, and finds it.
-fn met_at_both(envelope: fn() -> AnyEnvelope) -> Cluster {
+/// Two such nodes that don't know each other.
+fn two_strangers(envelope: fn() -> AnyEnvelope) -> Cluster {
     let mut cluster = dual_stack(2);
     cluster.start_with(addr(1), Config::default(), envelope());
     cluster.start_with(addr(2), Config::default(), envelope());
+    cluster
+}
+
+/// The first of two such nodes looks for the second at both of its addresses, and finds it.
+fn met_at_both(envelope: fn() -> AnyEnvelope) -> Cluster {
+    let mut cluster = two_strangers(envelope);
     cluster.discover(addr(1), &[addr(2), other(2)]);
     cluster.run_for(2 * SECOND);
     cluster
@@ -42,14 +48,6 @@ fn aliases(cluster: &Cluster, at: u8, peer: SocketAddr) -> Vec<SocketAddr> {
 
 fn path(cluster: &Cluster, at: u8, peer: SocketAddr) -> Option<SocketAddr> {
     cluster.node(addr(at)).member(peer).map(|peer| peer.path)
-}
-
-fn request_events(cluster: &Cluster, at: SocketAddr) -> Vec<RequestEvent> {
-    let events = cluster.nodes[&at].actions.iter().filter_map(|action| match action {
-        Action::Request(event) => Some(*event),
-        _ => None,
-    });
-    events.collect()
 }
 
 fn lost_family(cluster: &mut Cluster, ipv6: Option<bool>) {
@@ -250,9 +248,7 @@ fn a_node_that_answers_from_an_unreachable_address_is_not_asked_there_more_and_m
 #[test]
 fn a_request_to_a_stranger_that_becomes_a_member_by_another_name_is_answered() {
     for envelope in [plain, || sealed(7)] {
-        let mut cluster = dual_stack(2);
-        cluster.start_with(addr(1), Config::default(), envelope());
-        cluster.start_with(addr(2), Config::default(), envelope());
+        let mut cluster = two_strangers(envelope);
         let request = cluster.request(addr(1), other(2), b"?", None);
         cluster.run_for(cluster.latency);
         cluster.discover(addr(1), &[addr(2), other(2)]);
@@ -272,9 +268,7 @@ fn a_request_to_a_stranger_that_becomes_a_member_by_another_name_is_answered() {
 #[test]
 fn a_request_to_a_stranger_that_became_a_member_by_another_name_ends_when_it_leaves() {
     for envelope in [plain, || sealed(7)] {
-        let mut cluster = dual_stack(2);
-        cluster.start_with(addr(1), Config::default(), envelope());
-        cluster.start_with(addr(2), Config::default(), envelope());
+        let mut cluster = two_strangers(envelope);
         let request = cluster.request(addr(1), other(2), b"?", None);
         let elsewhere = cluster.request(addr(1), other(3), b"?", None);
         cluster.discover(addr(1), &[addr(2), other(2)]);
@@ -284,7 +278,7 @@ fn a_request_to_a_stranger_that_became_a_member_by_another_name_ends_when_it_lea
         cluster.run_for(cluster.latency);
         let (peer, why) = (addr(2), LeaveReason::SaidGoodbye);
         let ended = RequestEvent::PeerLeft { request, peer, why, finished: true };
-        assert_eq!(request_events(&cluster, addr(1)), [ended]);
+        assert_eq!(cluster.request_events(addr(1)), [ended]);
         assert!(cluster.with(addr(1), |node, _, _| node.cancel_request(elsewhere)));
     }
 }

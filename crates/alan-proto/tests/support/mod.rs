@@ -10,8 +10,8 @@ use std::time::Duration;
 use alan_proto::envelope::{AnyEnvelope, Key, Plain, Sealed};
 use alan_proto::wire::{Control, Message, SessionBlock, Settings, Times, View};
 use alan_proto::{
-    Action, Config, Delivery, HybridTime, Incarnation, Instant, Node, PeerEvent, Repeat, RequestId,
-    ResponseCache, ResponseLimits,
+    Action, Config, Delivery, HybridTime, Incarnation, Instant, Node, PeerEvent, Repeat,
+    RequestEvent, RequestId, ResponseCache, ResponseLimits,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -182,6 +182,15 @@ impl Cluster {
 
     pub(crate) fn node(&self, at: SocketAddr) -> &TestNode {
         &self.nodes[&at].node
+    }
+
+    /// How this node's requests went on without an answer.
+    pub(crate) fn request_events(&self, at: SocketAddr) -> Vec<RequestEvent> {
+        let events = self.nodes[&at].actions.iter().filter_map(|action| match action {
+            Action::Request(event) => Some(*event),
+            _ => None,
+        });
+        events.collect()
     }
 
     pub(crate) fn members(&self, at: SocketAddr) -> Vec<SocketAddr> {
