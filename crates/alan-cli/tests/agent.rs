@@ -1,6 +1,7 @@
 //! `alan agent`: processes that find each other, say what they see, and leave when told to.
 #![cfg(unix)]
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::process::{Child, Command, Output, Stdio};
@@ -27,6 +28,8 @@ fn command(flags: &[&str]) -> Command {
 struct Agent {
     child: Child,
     lines: Receiver<Value>,
+    /// Lines that came before one that was waited for.
+    passed: RefCell<Vec<Value>>,
 }
 
 impl Agent {
@@ -42,16 +45,22 @@ impl Agent {
                 }
             }
         });
-        Self { child, lines }
+        Self { child, lines, passed: RefCell::default() }
     }
 
-    /// Waits for a line with this event.
+    /// Waits for a line with this event, if it was not there before. An agent that was slow to
+    /// listen hears what is true already, in another order than it came about.
     fn sees(&self, event: &str) -> Value {
+        let mut passed = self.passed.borrow_mut();
+        if let Some(place) = passed.iter().position(|line| line["event"] == event) {
+            return passed.remove(place);
+        }
         loop {
             let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {event}"));
             if line["event"] == event {
                 return line;
             }
+            passed.push(line);
         }
     }
 
